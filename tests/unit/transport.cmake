@@ -1,0 +1,10 @@
+add_library(lc_test_transport STATIC support/pki.c support/grpc_rig.c support/h2_raw.c)
+lc_own(lc_test_transport)
+target_link_libraries(lc_test_transport PUBLIC lc_common PRIVATE PkgConfig::CMOCKA)
+
+add_unit(tls lc_test_transport)
+add_unit(h2 lc_test_transport)
+add_unit(grpc lc_test_transport lc_test_support)
+add_unit(grpc_listen lc_test_transport lc_test_support)
+add_unit(grpc_tls lc_test_transport)
+add_unit(grpc_hostile lc_test_transport)

@@ -1,0 +1,5 @@
+add_unit(arena)
+add_unit(record)
+add_unit(wire)
+add_unit(wire_checks)
+add_unit(wire_limits)
