@@ -1,0 +1,229 @@
+/* docker_space: which directory of the store belongs to what, for the space account. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/engines/docker.h"
+#include "common/cleanup.h"
+
+#define PULL_PREFIX "GetImageBlob" /* <root>/tmp/GetImageBlob<n>: a blob that is being pulled */
+#define BUILDKIT_ID_BYTES 25
+
+static const char *text_of(struct docker_pass *p, struct err *err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static const char *text_of(struct docker_pass *p, struct err *err, const char *fmt, ...)
+{
+    char text[ENGINE_PATH_MAX];
+    va_list args;
+    int len;
+
+    va_start(args, fmt);
+    len = vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    if (len < 0 || len >= (int)sizeof(text)) {
+        err_set(err, ERR_LIMIT, "%s: path too long", p->root->path);
+        return NULL;
+    }
+    return arena_text(p->arena, text, (size_t)len, err);
+}
+
+/* <root>/<drv>[/<dirs>], without the root's path. */
+static void driver_directory(const struct docker_pass *p, char *out, size_t size)
+{
+    const char *dirs = p->layout->dirs;
+
+    snprintf(out, size, "%s%s%s", p->root->storage, dirs[0] != '\0' ? "/" : "", dirs);
+}
+
+static int make_copy(struct docker_pass *p, const char *below, const struct docker_layer *layer,
+                     struct engine_copy *out, struct err *err)
+{
+    const struct digest first = digest_chain(NULL, &layer->diff);
+    const char *files = p->layout->files;
+
+    out->chain = layer->chain;
+    out->diff = layer->diff;
+    out->needed = layer->needed;
+    out->whole_tree = p->layout->whole_tree && !digest_eq(&first, &layer->chain);
+    out->entry = text_of(p, err, "%s/%s/%s", p->root->path, below, layer->cache_id);
+    out->directory = out->entry;
+    if (out->entry != NULL && files[0] != '\0')
+        out->directory = text_of(p, err, "%s/%s", out->entry, files);
+    return out->directory != NULL ? 0 : -1;
+}
+
+static int make_copies(struct docker_pass *p, const char *below, struct err *err)
+{
+    struct engine_reading *r = p->reading;
+
+    r->copies = arena_array(p->arena, p->layer_count, sizeof(*r->copies), err);
+    if (r->copies == NULL)
+        return -1;
+    for (size_t i = 0; i < p->layer_count; i++) {
+        if (make_copy(p, below, &p->layers[i], &r->copies[i], err) != 0)
+            return -1;
+    }
+    r->copy_count = p->layer_count;
+    return 0;
+}
+
+static bool has_text(const char *const *sorted, size_t count, const char *text)
+{
+    return count > 0 && bsearch(&text, sorted, count, sizeof(text), docker_compare_texts) != NULL;
+}
+
+static int add_space(struct docker_pass *p, enum rec_space_class klass, const char *kind,
+                     const char *below, const char *name, struct err *err)
+{
+    struct engine_space_entry *entry = &p->reading->spaces[p->reading->space_count];
+
+    entry->klass = klass;
+    entry->kind = kind;
+    entry->path = text_of(p, err, "%s/%s/%s", p->root->path, below, name);
+    if (entry->path == NULL)
+        return -1;
+    p->reading->space_count++;
+    return 0;
+}
+
+static bool is_directory(int fd, const char *name)
+{
+    struct stat st;
+
+    return fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+static bool has_buildkit(const struct docker_pass *p)
+{
+    AUTO_FD int fd = docker_open_below(p->root, "buildkit", NULL);
+
+    return fd >= 0;
+}
+
+/* What the graph driver's directory holds besides the layers: containers' directories, and what no
+ * metadata explains. BuildKit gives its own layers 25 characters and keeps them in its cache. */
+static int classify(struct docker_pass *p, int fd, const char *below, const struct dirlist *list,
+                    struct err *err)
+{
+    const char **layers = arena_array(p->arena, p->layer_count, sizeof(*layers), err);
+    bool buildkit = has_buildkit(p);
+
+    if (layers == NULL)
+        return -1;
+    for (size_t i = 0; i < p->layer_count; i++)
+        layers[i] = p->layers[i].cache_id;
+    if (p->layer_count > 0)
+        qsort(layers, p->layer_count, sizeof(*layers), docker_compare_texts);
+    for (size_t i = 0; i < list->count; i++) {
+        const char *name = list->names[i];
+        int rc = 0;
+
+        if (has_text(layers, p->layer_count, name))
+            continue;
+        if (has_text(p->mounts, p->mount_count, name))
+            rc = add_space(p, REC_SPACE_OUTSIDE, "container-writable", below, name, err);
+        else if (strcmp(name, "l") != 0 && is_directory(fd, name))
+            rc = add_space(p, REC_SPACE_ORPHANS,
+                           buildkit && strlen(name) == BUILDKIT_ID_BYTES ? "build-cache"
+                                                                         : "leftover",
+                           below, name, err);
+        if (rc != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The metadata is right and the files are gone: the copy stays, and measuring finds it missing. */
+static int report_missing(struct docker_pass *p, const struct dirlist *list, struct err *err)
+{
+    char subject[DIGEST_HEX + 32], hex[DIGEST_HEX + 1];
+
+    for (size_t i = 0; i < p->layer_count; i++) {
+        const struct docker_layer *layer = &p->layers[i];
+
+        if (has_text((const char *const *)list->names, list->count, layer->cache_id))
+            continue;
+        p->vanished++;
+        snprintf(subject, sizeof(subject), "layerdb entry %s", digest_hex(&layer->chain, hex));
+        if (docker_problem(p, err, subject, "its directory %s is not there", layer->cache_id) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The arrays have room for all of these and the entries of the driver's directory. */
+static int add_partial(struct docker_pass *p, const struct dirlist *list, struct err *err)
+{
+    struct engine_reading *r = p->reading;
+
+    for (size_t i = 0; i < list->count; i++) {
+        if (strncmp(list->names[i], PULL_PREFIX, strlen(PULL_PREFIX)) != 0)
+            continue;
+        if (add_space(p, REC_SPACE_ORPHANS, "partial", "tmp", list->names[i], err) != 0)
+            return -1;
+        r->space_roots[r->space_root_count++] = r->spaces[r->space_count - 1].path;
+    }
+    return 0;
+}
+
+static int list_optional(struct docker_pass *p, const char *below, int *fd, struct dirlist *out,
+                         struct err *err)
+{
+    struct err why = {0};
+
+    *fd = docker_open_below(p->root, below, &why);
+    if (*fd < 0)
+        return why.kind == ERR_NOT_FOUND ? 0 : err_set(err, why.kind, "%s", why.text);
+    return docker_list(p->root, *fd, below, DOCKER_LAYERS_MAX, out, err);
+}
+
+static int add_space_roots(struct docker_pass *p, struct err *err)
+{
+    struct engine_reading *r = p->reading;
+    const char *path = p->root->path, *storage = p->root->storage;
+
+    r->space_roots[0] = text_of(p, err, "%s/%s", path, storage);
+    r->space_roots[1] = text_of(p, err, "%s/image/%s", path, storage);
+    if (r->space_roots[0] == NULL || r->space_roots[1] == NULL)
+        return -1;
+    r->space_root_count = 2;
+    if (!p->layout->own_device)
+        return 0;
+    for (size_t i = 0; i < r->space_count; i++) /* no walk of one file system reaches these */
+        r->space_roots[r->space_root_count++] = r->spaces[i].path;
+    for (size_t i = 0; i < r->copy_count; i++)
+        r->space_roots[r->space_root_count++] = r->copies[i].entry;
+    return 0;
+}
+
+int docker_read_space(struct docker_pass *p, struct err *err)
+{
+    AUTO(dirlist_close) struct dirlist entries = {0};
+    AUTO(dirlist_close) struct dirlist tmp = {0};
+    AUTO_FD int entries_fd = -1;
+    AUTO_FD int tmp_fd = -1;
+    struct engine_reading *r = p->reading;
+    char below[256];
+    size_t room;
+
+    if (p->layout == NULL)
+        return docker_problem(p, err, "graph driver",
+                              "%s keeps layers in no directories that can be measured",
+                              p->root->storage);
+    driver_directory(p, below, sizeof(below));
+    if (list_optional(p, below, &entries_fd, &entries, err) != 0 ||
+        list_optional(p, "tmp", &tmp_fd, &tmp, err) != 0)
+        return -1;
+    room = entries.count + tmp.count;
+    r->spaces = arena_array(p->arena, room, sizeof(*r->spaces), err);
+    r->space_roots = arena_array(p->arena, room + p->layer_count + 2, sizeof(*r->space_roots), err);
+    if (r->spaces == NULL || r->space_roots == NULL)
+        return -1;
+    if (make_copies(p, below, err) != 0 || classify(p, entries_fd, below, &entries, err) != 0 ||
+        add_space_roots(p, err) != 0 || add_partial(p, &tmp, err) != 0)
+        return -1;
+    return report_missing(p, &entries, err);
+}

@@ -1,0 +1,137 @@
+#include "agent/engines/engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+
+#include "agent/engines/docker.h"
+#include "common/cleanup.h"
+
+#define OPEN_TRIES 16 /* RESOLVE_IN_ROOT answers EAGAIN while somebody renames beside the path */
+
+const struct engine_driver *const engine_drivers[] = {&docker_driver, NULL};
+
+void engine_reading_close(struct engine_reading **r)
+{
+    struct engine_reading *reading = *r;
+
+    *r = NULL;
+    if (reading == NULL)
+        return;
+    arena_close(&reading->arena);
+    free(reading);
+}
+
+void engine_roots_free(struct engine_roots *roots)
+{
+    free(roots->items);
+    roots->items = NULL;
+    roots->count = 0;
+}
+
+static bool same_root(const struct engine_root *a, const struct engine_root *b)
+{
+    return a->driver == b->driver && strcmp(a->path, b->path) == 0 &&
+           strcmp(a->storage, b->storage) == 0 && strcmp(a->space, b->space) == 0;
+}
+
+int engine_roots_add(struct engine_roots *roots, const struct engine_root *root, struct err *err)
+{
+    struct engine_root *items;
+
+    for (size_t i = 0; i < roots->count; i++) {
+        if (same_root(&roots->items[i], root))
+            return 0;
+    }
+    if (roots->count >= REC_STORES_MAX)
+        return err_set(err, ERR_LIMIT, "%s: more than %d stores on this host", root->path,
+                       REC_STORES_MAX);
+    items = realloc(roots->items, (roots->count + 1) * sizeof(*items));
+    if (items == NULL)
+        return err_set(err, ERR_NO_MEMORY, "no memory for store %s", root->path);
+    items[roots->count++] = *root;
+    roots->items = items;
+    return 0;
+}
+
+static int open_in_root(int base, const char *path, int flags)
+{
+    struct open_how how = {
+        .flags = (uint64_t)(flags | O_CLOEXEC),
+        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+    };
+    long fd = -1;
+
+    for (int i = 0; i < OPEN_TRIES; i++) {
+        fd = syscall(SYS_openat2, base, path, &how, sizeof(how));
+        if (fd >= 0 || errno != EAGAIN)
+            break;
+    }
+    return (int)fd;
+}
+
+int engine_open(const struct engine_root *root, const char *path, int flags, struct err *err)
+{
+    bool prefixed = root->host[0] != '\0';
+    AUTO_FD int base = open(prefixed ? root->host : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd;
+
+    if (base < 0)
+        return err_errno(err, ERR_IO, errno, "open %s", prefixed ? root->host : "/");
+    fd = open_in_root(base, path, flags);
+    if (fd < 0 && errno == ENOSYS && !prefixed)
+        fd = open(path, flags | O_CLOEXEC);
+    else if (fd < 0 && errno == ENOSYS)
+        return err_set(err, ERR_VERSION,
+                       "%s%s: this kernel has no openat2() (Linux 5.6), without which symlinks "
+                       "would leave the host's root",
+                       root->host, path);
+    if (fd < 0)
+        return err_errno(err, errno == ENOTDIR || errno == ELOOP ? ERR_CORRUPT : ERR_IO, errno,
+                         "open %s%s", root->host, path);
+    return fd;
+}
+
+/* Everything goes in with its length or a fixed size, so that no two inputs look alike. */
+static void add_key_text(uint8_t *bytes, size_t *len, const char *text)
+{
+    size_t text_len = strlen(text) + 1;
+
+    memcpy(bytes + *len, text, text_len);
+    *len += text_len;
+}
+
+static void add_key_number(uint8_t *bytes, size_t *len, uint64_t number)
+{
+    for (int i = 0; i < 8; i++)
+        bytes[(*len)++] = (uint8_t)(number >> (8 * i));
+}
+
+int engine_store_key(struct rec_key *out, const struct engine_root *root, const char *metadata_dir,
+                     struct err *err)
+{
+    AUTO_FD int fd = engine_open(root, metadata_dir, O_PATH | O_DIRECTORY, err);
+    uint8_t bytes[2 * 8 + sizeof(root->storage) + sizeof(root->space)];
+    struct digest digest;
+    struct statfs fs;
+    struct stat st;
+    uint64_t fsid;
+    size_t len = 0;
+
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &st) != 0 || fstatfs(fd, &fs) != 0)
+        return err_errno(err, ERR_IO, errno, "stat %s%s", root->host, metadata_dir);
+    memcpy(&fsid, &fs.f_fsid, sizeof(fsid));
+    add_key_number(bytes, &len, fsid);
+    add_key_number(bytes, &len, st.st_ino);
+    add_key_text(bytes, &len, root->storage);
+    add_key_text(bytes, &len, root->space);
+    digest = digest_of(bytes, len);
+    memcpy(out->bytes, digest.bytes, sizeof(out->bytes));
+    return 0;
+}

@@ -1,0 +1,68 @@
+/*
+ * scan_root: one store and its work item. Private to scan*.c.
+ *
+ * Threads: scan_root_work() runs in the pool and touches only root->job; everything else belongs
+ * to the loop, which leaves the job alone while it is outstanding.
+ */
+#ifndef AGENT_SCAN_ROOT_H
+#define AGENT_SCAN_ROOT_H
+
+#include "agent/scan.h"
+
+/* One look: what is asked, and what came out. */
+struct scan_job {
+    uv_work_t work;
+    bool outstanding;
+    const struct engine_options *options;
+    struct engine_root root; /* the job's copy: a driver may note what it learnt */
+    /* asked */
+    bool full;           /* read even if the token is the old one */
+    bool check;          /* ask the API afterwards */
+    bool seen_listening; /* before: only then a missing listener means anything */
+    struct engine_token known;
+    struct inventory_reading *last; /* what is cross-checked when nothing changed; not owned */
+    /* found */
+    int failed;
+    struct err err;
+    struct inventory_reading *reading; /* NULL: nothing changed */
+    bool checked;                      /* the API was asked */
+    struct err check_err;              /* kind ERR_NONE: it answered */
+    struct engine_findings findings;
+    int listening; /* 1, 0, or -1 unknown */
+};
+
+struct scan_root {
+    struct list node;
+    struct scan *scan;
+    struct scan_job job;
+    struct engine_root root;
+    struct inventory_reading *last; /* last good reading, or NULL */
+    bool looked;                    /* had an outcome */
+    bool down;                      /* its engine does not answer */
+    bool alias;                     /* another root is the same store: not reported */
+    bool has_key;                   /* of a store never read */
+    struct rec_key key;
+    struct err err;        /* why it cannot be read; kind ERR_NONE: it can */
+    uint64_t absent_ns;    /* since when it is not there, 0: it is */
+    uint64_t moving_ns;    /* since when each reading was torn, 0: the last one was whole */
+    uint64_t next_full_ns; /* when to read it whole */
+    uint64_t checked_ns;   /* when its API was asked last, 0 never */
+    bool check_wanted;     /* changed since */
+    bool seen_listening;   /* its socket was in /proc/net/unix: that shows this network namespace */
+};
+
+/* In the pool: token, reading, cross-check, listener. */
+void scan_root_work(struct scan_job *job);
+
+/* Whether somebody listens at a unix socket, from /proc/net/unix text; -1 when the text cannot be
+ * read. "/var/run" and "/run" are one place. */
+int scan_socket_listening(const char *host_root, const char *path);
+
+/* Notes the job's outcome in the root; true where the inventory may have changed. */
+bool scan_root_finish(struct scan_root *root, uint64_t now_ns);
+
+/* How the store stands, for the inventory; false where nothing can be said of it. */
+bool scan_root_standing(const struct scan_root *root, struct inventory_standing *out,
+                        char error[REC_TEXT_BYTES]);
+
+#endif
