@@ -1,0 +1,129 @@
+#include "collector/census/copies.h"
+
+/* What the store at hand says about a chain; valid where `store` is its index + 1. */
+struct mark {
+    uint32_t store;
+    uint32_t extra_layer;
+    bool added, missing, measured;
+    int64_t bytes;
+};
+
+struct derivation {
+    struct copies *out;
+    const struct fleet *f;
+    struct arena *arena;
+    size_t cap;
+    struct mark *marks; /* one for each chain */
+};
+
+static struct mark *mark_of(struct derivation *d, uint32_t store, uint32_t chain)
+{
+    struct mark *m = &d->marks[chain];
+
+    if (m->store != store + 1)
+        *m = (struct mark){.store = store + 1, .extra_layer = FLEET_NONE};
+    return m;
+}
+
+static void read_facts(struct derivation *d, uint32_t store)
+{
+    const struct fleet_store *s = &d->f->stores[store];
+
+    for (uint32_t i = 0; i < s->measured.count; i++) {
+        const struct fleet_measured *m = &d->f->measured[s->measured.first + i];
+        struct mark *mark = mark_of(d, store, m->chain);
+
+        mark->measured = !m->missing;
+        mark->missing = m->missing;
+        mark->bytes = m->allocated_bytes;
+    }
+    for (uint32_t i = 0; i < s->exceptions.count; i++) {
+        const struct fleet_exception *e = &d->f->exceptions[s->exceptions.first + i];
+        struct mark *mark = mark_of(d, store, e->chain);
+
+        mark->extra_layer = e->layer;
+        mark->missing = mark->missing || e->kind == REC_CHAIN_MISSING;
+    }
+}
+
+static void set_size(struct copy *c, const struct mark *m, int64_t nominal)
+{
+    if (m->measured) {
+        c->size = COPY_MEASURED;
+        c->bytes = m->bytes;
+    } else if (nominal != FLEET_UNKNOWN) {
+        c->size = COPY_ESTIMATED;
+        c->bytes = nominal;
+    } else {
+        c->size = COPY_UNKNOWN;
+    }
+}
+
+/* Adds the copy unless it was added before; one that is missing is only counted. */
+static int add(struct derivation *d, uint32_t store, uint32_t chain, bool by_image, struct err *err)
+{
+    struct copies *out = d->out;
+    struct mark *m = mark_of(d, store, chain);
+    uint32_t layer = d->f->chains[chain].layer;
+    struct copy *list;
+
+    if (m->added)
+        return 0;
+    m->added = true;
+    if (m->missing) {
+        out->missing++;
+        return 0;
+    }
+    list = fleet_room(d->arena, out->list, out->count, &d->cap, sizeof(*list), err);
+    if (list == NULL)
+        return -1;
+    out->list = list;
+    list += out->count++;
+    *list = (struct copy){.store = store, .chain = chain, .by_image = by_image};
+    list->layer = layer != FLEET_NONE ? layer : m->extra_layer;
+    set_size(list, m, fleet_nominal(d->f, list->layer));
+    return 0;
+}
+
+static int add_image(struct derivation *d, uint32_t store, const struct fleet_image *image,
+                     struct err *err)
+{
+    for (uint32_t i = 0; i < image->chain_count; i++)
+        if (add(d, store, image->chains[i], true, err) != 0)
+            return -1;
+    return 0;
+}
+
+static int derive_store(struct derivation *d, uint32_t store, struct err *err)
+{
+    const struct fleet_store *s = &d->f->stores[store];
+
+    read_facts(d, store);
+    for (uint32_t i = 0; i < s->presences.count; i++) {
+        const struct fleet_presence *p = &d->f->presences[s->presences.first + i];
+
+        if (p->unpacked && add_image(d, store, &d->f->images[p->image], err) != 0)
+            return -1;
+    }
+    for (uint32_t i = 0; i < s->exceptions.count; i++) {
+        const struct fleet_exception *e = &d->f->exceptions[s->exceptions.first + i];
+
+        if (e->kind == REC_CHAIN_EXTRA && add(d, store, e->chain, false, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int copies_derive(struct copies *out, const struct fleet *f, struct arena *arena, struct err *err)
+{
+    struct derivation d = {.out = out, .f = f, .arena = arena};
+
+    *out = (struct copies){0};
+    d.marks = arena_array(arena, f->chain_count, sizeof(*d.marks), err);
+    if (d.marks == NULL)
+        return -1;
+    for (uint32_t s = 0; s < f->store_count; s++)
+        if (f->stores[s].present && derive_store(&d, s, err) != 0)
+            return err_wrap(err, "copies");
+    return 0;
+}

@@ -1,0 +1,78 @@
+#include "collector/export/export.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+
+#define SHORT_DIGEST 12 /* hex digits, as the engines' own tables show */
+
+int export_answer(const struct answer *a, enum export_format format,
+                  const struct export_target *target, struct err *err)
+{
+    static int (*const formats[])(const struct answer *, const struct export_target *,
+                                  struct err *) = {
+        [EXPORT_TABLE] = export_table,
+        [EXPORT_JSON] = export_json,
+        [EXPORT_CSV] = export_csv,
+    };
+
+    if (formats[format](a, target, err) != 0)
+        return -1;
+    if (fflush(target->out) != 0 || ferror(target->out))
+        return err_errno(err, ERR_IO, errno, "write the answer");
+    return 0;
+}
+
+static int add_digest(struct buf *b, const struct digest *d, bool human, struct err *err)
+{
+    char text[DIGEST_TEXT];
+
+    if (!human)
+        return buf_add_str(b, digest_text(d, text), err);
+    return buf_add(b, digest_hex(d, text), SHORT_DIGEST, err);
+}
+
+static int add_list(struct buf *b, const struct sheet_cell *cell, bool human, struct err *err)
+{
+    for (size_t i = 0; i < cell->texts.count; i++)
+        if (buf_printf(b, err, "%s%s", i == 0 ? "" : human ? ", " : " ", cell->texts.items[i]) != 0)
+            return -1;
+    if (cell->texts.count == 0 && human)
+        return buf_add_str(b, "-", err);
+    return 0;
+}
+
+int export_cell(struct buf *b, const struct sheet_column *column, const struct sheet_cell *cell,
+                bool human, struct err *err)
+{
+    char time[CLOCK_TEXT], size[SIZE_TEXT];
+
+    if (!cell->known)
+        return buf_add_str(b, human ? "-" : "", err);
+    switch (column->kind) {
+    case CELL_TEXT:
+        return buf_add_str(b, human && cell->text[0] == '\0' ? "-" : cell->text, err);
+    case CELL_TEXTS:
+        return add_list(b, cell, human, err);
+    case CELL_COUNT:
+        return buf_printf(b, err, "%" PRId64, cell->number);
+    case CELL_BYTES:
+        if (human)
+            return buf_add_str(b, size_text(cell->number, size), err);
+        return buf_printf(b, err, "%" PRId64, cell->number);
+    case CELL_TIME:
+        return buf_add_str(b, clock_text(cell->number * 1000, time), err);
+    case CELL_DIGEST:
+        return add_digest(b, cell->digest, human, err);
+    case CELL_FLAG:
+        return buf_add_str(
+            b, human ? (cell->number ? "yes" : "no") : (cell->number ? "true" : "false"), err);
+    case CELL_SHARE:
+        return human ? buf_printf(b, err, "%.1f %%", (double)cell->number / 10.0)
+                     : buf_printf(b, err, "%.3f", (double)cell->number / 1000.0);
+    }
+    return 0;
+}

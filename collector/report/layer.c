@@ -1,0 +1,160 @@
+#include "collector/report/parts.h"
+
+static int fill_layer(struct census *c, struct answer *a, uint32_t index, struct err *err)
+{
+    static const struct sheet_column columns[] = {
+        {"diff_id", "layer", CELL_DIGEST, false},
+        {"size_state", "size", CELL_TEXT, false},
+        {"nominal_bytes", "nominal size", CELL_BYTES, false},
+        {"content_bytes", "content size", CELL_BYTES, false},
+        {"files", "files", CELL_COUNT, false},
+        {"directories", "directories", CELL_COUNT, false},
+        {"empty", "empty", CELL_FLAG, false},
+        {"os", "os", CELL_TEXT, false},
+        {"hosts", "hosts", CELL_COUNT, false},
+        {"copies", "copies", CELL_COUNT, false},
+        {"copies_measured", "  measured", CELL_COUNT, false},
+        {"stored_bytes", "stored (allocated)", CELL_BYTES, false},
+        {"unique_bytes", "  unique (nominal)", CELL_BYTES, false},
+        {"replicas_bytes", "  replicas (nominal)", CELL_BYTES, false},
+        {"duplicates_bytes", "  duplicates (nominal)", CELL_BYTES, false},
+        {"layout_bytes", "  layout", CELL_BYTES, false},
+        {"unsplit_bytes", "  unsplit (allocated)", CELL_BYTES, false},
+        {NULL, NULL, 0, false},
+    };
+    const struct fleet_layer *l = &c->fleet.layers[index];
+    const struct ledger_layer *sums = &c->ledgers.layers[index];
+    struct sheet *s = answer_sheet(a, "layer", NULL, true, columns);
+    struct sheet_cell *row = sheet_row(a, s, err);
+    const char *os;
+
+    if (row == NULL || part_os_name(c, l->os_release, &os, err) != 0)
+        return -1;
+    row[0] = cell_digest(&l->diff);
+    row[1] = cell_text(part_size_state(l));
+    row[2] = cell_size(l->nominal_bytes);
+    row[3] = cell_size(l->content_bytes);
+    row[4] = cell_size(l->files);
+    row[5] = cell_size(l->directories);
+    row[6] = cell_flag(fleet_layer_empty(&c->fleet, index));
+    row[7] = cell_text(os);
+    row[8] = cell_number(sums->hosts);
+    row[9] = cell_number(sums->copies);
+    row[10] = cell_number(sums->measured);
+    row[11] = cell_number(sums->stored);
+    row[12] = cell_number(sums->unique);
+    row[13] = cell_number(sums->replicas);
+    row[14] = cell_number(sums->duplicates);
+    row[15] = cell_number(sums->layout);
+    row[16] = cell_number(sums->unsplit);
+    return 0;
+}
+
+/* Where one chain of the layer lies. */
+struct spread {
+    int64_t hosts, stores, bytes;
+    uint32_t last_host;
+};
+
+static struct spread *spread_chains(struct census *c, uint32_t layer, struct err *err)
+{
+    struct spread *list = arena_array(c->arena, c->fleet.chain_count, sizeof(*list), err);
+
+    for (size_t i = 0; list != NULL && i < c->copies.count; i++) {
+        const struct copy *k = &c->copies.list[i];
+        uint32_t host = c->fleet.stores[k->store].host;
+        struct spread *at = &list[k->chain];
+
+        if (k->layer != layer)
+            continue;
+        at->hosts += at->last_host != host + 1;
+        at->last_host = host + 1;
+        at->stores++;
+        at->bytes += k->bytes;
+    }
+    return list;
+}
+
+static int fill_chains(struct census *c, struct answer *a, uint32_t layer, struct err *err)
+{
+    static const struct sheet_column columns[] = {
+        {"chain_id", "CHAIN", CELL_DIGEST, false},
+        {"parent_chain_id", "PARENT CHAIN", CELL_DIGEST, false},
+        {"position", "#", CELL_COUNT, false},
+        {"hosts", "HOSTS", CELL_COUNT, false},
+        {"copies", "COPIES", CELL_COUNT, false},
+        {"stored_bytes", "STORED", CELL_BYTES, false},
+        {NULL, NULL, 0, false},
+    };
+    struct spread *spread = spread_chains(c, layer, err);
+
+    if (spread == NULL)
+        return -1;
+    answer_sheet(a, "rows", "Chains", false, columns);
+    for (size_t i = 0; i < c->fleet.chain_count; i++) {
+        const struct fleet_chain *chain = &c->fleet.chains[i];
+        struct sheet_cell *row;
+
+        if (spread[i].stores == 0)
+            continue;
+        row = sheet_row(a, a->rows, err);
+        if (row == NULL)
+            return -1;
+        row[0] = cell_digest(&chain->digest);
+        row[1] = cell_digest(chain->parent == FLEET_NONE ? NULL
+                                                         : &c->fleet.chains[chain->parent].digest);
+        row[2] = cell_size((int64_t)chain->depth - 1);
+        row[3] = cell_number(spread[i].hosts);
+        row[4] = cell_number(spread[i].stores);
+        row[5] = cell_number(spread[i].bytes);
+    }
+    return 0;
+}
+
+static bool contains(const struct fleet *f, const struct fleet_image *image, uint32_t layer)
+{
+    for (uint32_t p = 0; p < image->chain_count; p++)
+        if (f->chains[image->chains[p]].layer == layer)
+            return true;
+    return false;
+}
+
+static int fill_images(struct census *c, struct answer *a, uint32_t layer, struct err *err)
+{
+    static const struct sheet_column columns[] = {
+        {"image_id", "IMAGE ID", CELL_DIGEST, false},
+        {"names", "NAMES", CELL_TEXTS, false},
+        {"hosts", "HOSTS", CELL_COUNT, false},
+        {NULL, NULL, 0, false},
+    };
+    struct sheet *s = answer_sheet(a, "images", "Images", false, columns);
+
+    for (uint32_t i = 0; i < c->fleet.image_count; i++) {
+        const struct fleet_image *image = &c->fleet.images[i];
+        const struct standing *standing = &c->images[i];
+        struct sheet_cell *row;
+
+        if (standing->kind == IMAGE_ABSENT || !contains(&c->fleet, image, layer))
+            continue;
+        row = sheet_row(a, s, err);
+        if (row == NULL || part_names(c, standing->names, standing->name_count, &row[1], err) != 0)
+            return -1;
+        row[0] = cell_digest(&image->digest);
+        row[2] = cell_number(standing->hosts);
+    }
+    return 0;
+}
+
+static int fill(struct census *c, struct answer *a, struct err *err)
+{
+    uint32_t index = 0;
+
+    if (part_find_layer(c, &index, err) != 0 || fill_layer(c, a, index, err) != 0)
+        return -1;
+    return fill_chains(c, a, index, err) == 0 ? fill_images(c, a, index, err) : -1;
+}
+
+const struct report report_layer = {.name = "layer",
+                                    .needs = NEEDS_PRESENCE | NEEDS_CONTENT | NEEDS_SIZES,
+                                    .sort = "copies:desc",
+                                    .fill = fill};

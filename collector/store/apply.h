@@ -1,0 +1,133 @@
+/*
+ * apply: what reports do to the database. Each function is one validated message of one host,
+ * inside a job on the writer thread (writer.h); on -1 the job's savepoint takes everything back.
+ *
+ * Observations are placed by our clock: at = now - age, never after now and never before the
+ * incarnation's previous one (which wins where our own clock was set back).
+ *
+ * Errors that any of them may have: ERR_NOT_FOUND for an incarnation or a store that is not here,
+ * ERR_CONFLICT for an incarnation whose place another machine took, and those of the database.
+ *
+ * Threads: the writer's.
+ */
+#ifndef COLLECTOR_STORE_APPLY_H
+#define COLLECTOR_STORE_APPLY_H
+
+#include "collector/store/store.h"
+#include "common/arena.h"
+
+/* ---- who is there ---------------------------------------------------------------------------- */
+
+struct apply_identity {
+    int64_t host_id, incarnation_id;
+    uint64_t generation;        /* what we hold of it, durable */
+    struct rec_store_sum *sums; /* of its present stores, in the arena given */
+    size_t sum_count;
+};
+
+/* What apply_hello() is told besides the hello. */
+struct apply_caller {
+    const char *host_name; /* final: certificate's, configured, or the host's own */
+    const char *address;
+    int64_t now_ms;
+    int64_t silence_s; /* another incarnation under this name that spoke within it, or is in `live`,
+                          is alive; one of the same machine (fingerprint) only while in `live` */
+    const int64_t *live; /* incarnation ids with an open stream, sorted */
+    size_t live_count;
+};
+
+/* Finds or makes host and incarnation: new host; same incarnation (perhaps renamed: history goes
+ * on); new incarnation under a name that fell silent (rebuilt: the old presence is closed at the
+ * last contact); two live incarnations under one name, or one incarnation with two fingerprints:
+ * ERR_CONFLICT naming both addresses, recorded as an event (outside of the undone savepoint: the
+ * caller submits apply_event() itself). A retired host comes back. */
+int apply_hello(struct store *s, const struct rec_hello *hello, const struct apply_caller *caller,
+                struct arena *arena, struct apply_identity *out, struct err *err);
+
+/* ---- inventory ------------------------------------------------------------------------------- */
+
+struct apply_inventory {
+    int64_t incarnation_id;
+    uint64_t generation;
+    int64_t age_ms, now_ms;
+    const struct rec_content *contents; /* one for each store, merged from its parts */
+    size_t content_count;
+    const struct rec_store_sum *sums; /* as the host claims */
+    size_t sum_count;
+};
+
+/* Replaces all of the host's stores: what is not named any more is gone. ERR_CONFLICT when a
+ * content does not have its digest, or stores and sums do not pair, ERR_PROTOCOL when the
+ * generation does not exceed ours. UNREADABLE stores keep their content: their contents must have
+ * the digest that we hold, else ERR_CONFLICT. */
+int apply_inventory(struct store *s, const struct apply_inventory *in, struct err *err);
+
+/* Applies a difference. ERR_MOVED "resync": base is not our generation, it removes what is not
+ * here, or the digest afterwards is not the host's: the caller answers with Resync. ERR_CONFLICT:
+ * lists that are not sorted and unique, an UNREADABLE store with another content than before.
+ * ERR_LIMIT: more stores or images afterwards than a host may have. */
+int apply_difference(struct store *s, int64_t incarnation_id, const struct rec_difference *d,
+                     int64_t now_ms, struct err *err);
+
+/* ---- the rest -------------------------------------------------------------------------------- */
+
+/* Containers, copies and spaces of a store that is not present: ERR_NOT_FOUND. */
+int apply_use(struct store *s, int64_t incarnation_id, const struct rec_use *use, int64_t now_ms,
+              struct err *err);
+
+enum apply_verdict {
+    APPLY_TAKEN = 1,     /* stored: proven, or first of two */
+    APPLY_CONFIRMED = 2, /* a second host said the same */
+    APPLY_KNOWN = 3,     /* nothing new */
+    APPLY_LIE = 4,       /* bytes do not have the digest: nothing stored, an event names the host */
+    APPLY_MISMATCH = 5,  /* two hosts differ: neither believed, an event names both */
+    APPLY_OLDER = 6,     /* cut by older rules than what one host said: no second opinion */
+};
+
+/* A whole document. Parses it (configs: image, chains, layers, history, labels) when believed;
+ * an unconfirmed redacted one is parsed too and shown as unconfirmed; a disputed one is not. */
+int apply_document(struct store *s, int64_t incarnation_id, enum rec_document_kind kind,
+                   const struct digest *digest, const uint8_t *data, size_t len, uint32_t rules,
+                   uint32_t cuts, int64_t now_ms, enum apply_verdict *verdict, struct err *err);
+
+/* Facts of a layer that no image and no exception names are APPLY_KNOWN and not kept. */
+int apply_layer_facts(struct store *s, int64_t incarnation_id, const struct rec_layer_facts *facts,
+                      int64_t now_ms, enum apply_verdict *verdict, struct err *err);
+int apply_copies(struct store *s, int64_t incarnation_id, const struct rec_copies *copies,
+                 struct err *err);
+int apply_spaces(struct store *s, int64_t incarnation_id, const struct rec_spaces *spaces,
+                 int64_t now_ms, struct err *err);
+
+/* Signs of life, in bulk: last_s of incarnations and hosts, look_s of their OK stores. */
+struct apply_life {
+    int64_t incarnation_id;
+    int64_t seen_s, look_s; /* look_s 0: not said */
+    uint64_t unknown;       /* ignored fields and values since last time */
+};
+int apply_lives(struct store *s, const struct apply_life *lives, size_t count, struct err *err);
+
+int apply_event(struct store *s, int64_t incarnation_id /* 0: none */, const char *kind,
+                const char *subject, const char *text, int64_t now_ms, struct err *err);
+
+/* Ephemeral hosts silent for ephemeral_s: presence closed at last contact, retired. Others silent
+ * for retire_s: retired. */
+int apply_housekeeping(struct store *s, int64_t now_s, int64_t ephemeral_s, int64_t retire_s,
+                       struct err *err);
+
+/* ---- what is not known yet ------------------------------------------------------------------- */
+
+struct apply_missing {
+    struct rec_wanted *documents; /* not here, or redacted and said only by another host */
+    bool *document_confirms;      /* parallel: a second opinion is asked */
+    size_t document_count;
+    struct rec_measure_wanted *layers; /* facts unknown or said only by another host */
+    bool *layer_confirms;
+    size_t layer_count;
+};
+
+/* What this host could tell: of the images and chains it holds now (extra ones too, but none that
+ * is missing on its disk), at most `most` of each. Costs what the host holds, not the fleet. */
+int apply_missing(struct store *s, int64_t incarnation_id, size_t most, struct arena *arena,
+                  struct apply_missing *out, struct err *err);
+
+#endif

@@ -1,0 +1,158 @@
+#include "collector/store/apply_config.h"
+
+#include "collector/store/config_parse.h"
+#include "collector/store/content.h"
+
+enum {
+    IMAGE_SET,
+    CHAINS_CLEAR,
+    HISTORY_CLEAR,
+    LABELS_CLEAR,
+    CHAIN_ADD,
+    STEP_ADD,
+    LABEL_ADD,
+};
+
+static const char *const sql[] = {
+    [IMAGE_SET] = "UPDATE image SET parsed = ?, identity = CASE ? WHEN 1 THEN 1 ELSE identity END,"
+                  " chain_id = ?, layer_count = ?, os = ?, arch = ?, variant = ?, created = ?,"
+                  " created_s = ?, author = ?, config_bytes = ? WHERE id = ?",
+    [CHAINS_CLEAR] = "DELETE FROM image_chain WHERE image_id = ?",
+    [HISTORY_CLEAR] = "DELETE FROM image_history WHERE image_id = ?",
+    [LABELS_CLEAR] = "DELETE FROM image_label WHERE image_id = ?",
+    [CHAIN_ADD] = "INSERT INTO image_chain (image_id, position, chain_id) VALUES (?, ?, ?)",
+    [STEP_ADD] = "INSERT INTO image_history "
+                 "(image_id, seq, created, created_by, comment, empty) "
+                 "VALUES (?, ?, ?, ?, ?, ?)",
+    [LABEL_ADD] = "INSERT INTO image_label (image_id, key, value) VALUES (?, ?, ?)",
+};
+const struct store_sql store_sql_config = STORE_SQL(sql);
+
+static int clear(struct store *s, int64_t image_id, struct err *err)
+{
+    for (int index = CHAINS_CLEAR; index <= LABELS_CLEAR; index++) {
+        struct stmt st = stmt_use(s, STORE_SET_config, index);
+
+        stmt_int(&st, image_id);
+        if (stmt_run(&st, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* `c` is NULL where nothing could be read; `chain_id` 0 is an image without layers. */
+static int set_image(struct store *s, int64_t image_id, int parsed, const struct config *c,
+                     int64_t chain_id, size_t bytes, struct err *err)
+{
+    static const struct config nothing;
+    struct stmt st = stmt_use(s, STORE_SET_config, IMAGE_SET);
+    const struct config *from = c != NULL ? c : &nothing;
+
+    stmt_int(&st, parsed);
+    stmt_int(&st, parsed);
+    stmt_int_if(&st, chain_id != 0, chain_id);
+    stmt_int_if(&st, c != NULL, (int64_t)from->diff_count);
+    stmt_text(&st, from->os);
+    stmt_text(&st, from->arch);
+    stmt_text(&st, from->variant);
+    stmt_text(&st, from->created);
+    stmt_int_if(&st, from->has_created, from->created_s);
+    stmt_text(&st, from->author);
+    stmt_int_if(&st, bytes != 0, (int64_t)bytes);
+    stmt_int(&st, image_id);
+    return stmt_run(&st, err);
+}
+
+/* Writes the image's chains from the lowest up; *top is the whole image's. */
+static int put_chains(struct store *s, int64_t image_id, const struct config *c, int64_t *top,
+                      struct err *err)
+{
+    struct digest chain;
+
+    *top = 0;
+    for (size_t i = 0; i < c->diff_count; i++) {
+        struct content_link link = {&chain, &c->diffs[i], *top, (int64_t)i + 1};
+        struct stmt st;
+
+        chain = digest_chain(i > 0 ? &chain : NULL, &c->diffs[i]);
+        if (content_chain_on(s, &link, top, err) != 0)
+            return -1;
+        st = stmt_use(s, STORE_SET_config, CHAIN_ADD);
+        stmt_int(&st, image_id);
+        stmt_int(&st, (int64_t)i);
+        stmt_int(&st, *top);
+        if (stmt_run(&st, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int put_history(struct store *s, int64_t image_id, const struct config *c, struct err *err)
+{
+    for (size_t i = 0; i < c->step_count; i++) {
+        struct stmt st = stmt_use(s, STORE_SET_config, STEP_ADD);
+
+        stmt_int(&st, image_id);
+        stmt_int(&st, (int64_t)i);
+        stmt_text(&st, c->steps[i].created);
+        stmt_text(&st, c->steps[i].created_by);
+        stmt_text(&st, c->steps[i].comment);
+        stmt_int(&st, c->steps[i].empty);
+        if (stmt_run(&st, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int put_labels(struct store *s, int64_t image_id, const struct config *c, struct err *err)
+{
+    for (size_t i = 0; i < c->label_count; i++) {
+        struct stmt st = stmt_use(s, STORE_SET_config, LABEL_ADD);
+
+        stmt_int(&st, image_id);
+        stmt_text(&st, c->labels[i].key);
+        stmt_text(&st, c->labels[i].value);
+        if (stmt_run(&st, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int put_config(struct store *s, int64_t image_id, const struct config *c, size_t bytes,
+                      struct err *err)
+{
+    int64_t top;
+
+    if (put_chains(s, image_id, c, &top, err) != 0 || put_history(s, image_id, c, err) != 0 ||
+        put_labels(s, image_id, c, err) != 0)
+        return -1;
+    return set_image(s, image_id, CONFIG_READ, c, top, bytes, err);
+}
+
+int apply_config(struct store *s, const struct digest *image, const uint8_t *data, size_t len,
+                 int64_t now_s, struct err *why, struct err *err)
+{
+    AUTO(arena_close) struct arena *arena = NULL;
+    struct config c;
+    int64_t image_id;
+
+    why->kind = ERR_NONE;
+    if (arena_open(&arena, CONFIG_ARENA_BYTES, err) != 0 ||
+        content_image(s, image, 0, now_s, &image_id, err) != 0 || clear(s, image_id, err) != 0)
+        return -1;
+    if (config_parse(&c, data, len, arena, why) == 0)
+        return put_config(s, image_id, &c, len, err);
+    if (why->kind == ERR_NO_MEMORY)
+        return err_set(err, ERR_NO_MEMORY, "read an image config");
+    return set_image(s, image_id, CONFIG_NO_CONFIG, NULL, 0, len, err);
+}
+
+int apply_config_dispute(struct store *s, const struct digest *image, int64_t now_s,
+                         struct err *err)
+{
+    int64_t image_id;
+
+    if (content_image(s, image, 0, now_s, &image_id, err) != 0 || clear(s, image_id, err) != 0)
+        return -1;
+    return set_image(s, image_id, CONFIG_DISPUTED, NULL, 0, 0, err);
+}

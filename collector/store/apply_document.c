@@ -1,0 +1,227 @@
+#include <string.h>
+
+#include "collector/store/apply.h"
+#include "collector/store/apply_config.h"
+#include "collector/store/apply_event.h"
+
+#define MS_PER_SECOND 1000
+
+/* Values of document.state. */
+enum {
+    DOCUMENT_NONE = 0, /* no row */
+    DOCUMENT_PROVEN = 1,
+    DOCUMENT_SAID = 2, /* redacted, by one host */
+    DOCUMENT_CONFIRMED = 3,
+    DOCUMENT_DISPUTED = 4,
+};
+
+enum { DOCUMENT_GET, DOCUMENT_PUT, DOCUMENT_CONFIRM };
+
+static const char *const sql[] = {
+    [DOCUMENT_GET] = "SELECT state, rules, cuts, incarnation_id, bytes = ? FROM document "
+                     "WHERE kind = ? AND digest = ?",
+    [DOCUMENT_PUT] = "INSERT INTO document (kind, digest, state, rules, cuts, incarnation_id,"
+                     " received_s, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+                     "ON CONFLICT (kind, digest) DO UPDATE SET state = excluded.state,"
+                     " rules = excluded.rules, cuts = excluded.cuts,"
+                     " incarnation_id = excluded.incarnation_id, confirm_incarnation = NULL,"
+                     " received_s = excluded.received_s, bytes = excluded.bytes",
+    [DOCUMENT_CONFIRM] = "UPDATE document SET state = ?, confirm_incarnation = ? "
+                         "WHERE kind = ? AND digest = ?",
+};
+const struct store_sql store_sql_document = STORE_SQL(sql);
+
+/* One document that came in, with what is stored under its digest. */
+struct incoming {
+    struct store *store;
+    int64_t incarnation_id;
+    enum rec_document_kind kind;
+    const struct digest *digest;
+    const uint8_t *data;
+    size_t len;
+    uint32_t rules, cuts;
+    int64_t now_ms;
+
+    int state; /* of the stored one */
+    int64_t by;
+    uint32_t stored_rules;
+    bool same; /* it says what this one says */
+};
+
+static int load_stored(struct incoming *in, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(in->store, STORE_SET_document, DOCUMENT_GET);
+    int found;
+
+    stmt_blob(&st, in->data, in->len);
+    stmt_int(&st, in->kind);
+    stmt_digest(&st, in->digest);
+    found = stmt_row(&st, err);
+    if (found <= 0)
+        return found;
+    in->state = (int)stmt_get_int(&st, 0);
+    in->stored_rules = (uint32_t)stmt_get_int(&st, 1);
+    in->by = stmt_get_int(&st, 3);
+    in->same = in->stored_rules == in->rules && stmt_get_int(&st, 2) == in->cuts &&
+               stmt_get_int(&st, 4) != 0;
+    return 0;
+}
+
+static const char *subject_of(const struct incoming *in, char out[DIGEST_TEXT])
+{
+    return digest_text(in->digest, out);
+}
+
+/* Reads a believed or unconfirmed document; only configs are read so far. */
+static int read_document(const struct incoming *in, struct err *err)
+{
+    char subject[DIGEST_TEXT];
+    struct err why;
+
+    if (in->kind != REC_DOC_CONFIG)
+        return 0;
+    if (apply_config(in->store, in->digest, in->data, in->len, in->now_ms / MS_PER_SECOND, &why,
+                     err) != 0)
+        return -1;
+    if (why.kind == ERR_NONE)
+        return 0;
+    return apply_event(in->store, in->incarnation_id, "config-unreadable", subject_of(in, subject),
+                       why.text, in->now_ms, err);
+}
+
+static int put(const struct incoming *in, int state, enum apply_verdict *verdict, struct err *err)
+{
+    struct stmt st = stmt_use(in->store, STORE_SET_document, DOCUMENT_PUT);
+
+    stmt_int(&st, in->kind);
+    stmt_digest(&st, in->digest);
+    stmt_int(&st, state);
+    stmt_int(&st, in->rules);
+    stmt_int(&st, in->cuts);
+    stmt_int(&st, in->incarnation_id);
+    stmt_int(&st, in->now_ms / MS_PER_SECOND);
+    stmt_blob(&st, in->data, in->len);
+    if (stmt_run(&st, err) != 0)
+        return -1;
+    *verdict = APPLY_TAKEN;
+    return read_document(in, err);
+}
+
+static int second_opinion(const struct incoming *in, int state, struct err *err)
+{
+    struct stmt st = stmt_use(in->store, STORE_SET_document, DOCUMENT_CONFIRM);
+
+    stmt_int(&st, state);
+    stmt_int(&st, in->incarnation_id);
+    stmt_int(&st, in->kind);
+    stmt_digest(&st, in->digest);
+    return stmt_run(&st, err);
+}
+
+/* ---- bytes that were not cut: the digest proves them ----------------------------------------- */
+
+static int take_whole(const struct incoming *in, enum apply_verdict *verdict, struct err *err)
+{
+    struct digest real = digest_of(in->data, in->len);
+    char text[ERR_TEXT_MAX], claimed[DIGEST_TEXT], found[DIGEST_TEXT];
+
+    if (digest_eq(&real, in->digest)) {
+        if (in->state != DOCUMENT_PROVEN)
+            return put(in, DOCUMENT_PROVEN, verdict, err);
+        *verdict = APPLY_KNOWN;
+        return 0;
+    }
+    *verdict = APPLY_LIE;
+    snprintf(text, sizeof(text), "the document's %zu bytes have the digest %s", in->len,
+             digest_text(&real, found));
+    return apply_event(in->store, in->incarnation_id, "document-lie",
+                       digest_text(in->digest, claimed), text, in->now_ms, err);
+}
+
+/* ---- redacted ones: two hosts must say the same ---------------------------------------------- */
+
+/* Tells of two hosts that differ. `settled`: two others agreed before, and stay believed. */
+static int dispute(const struct incoming *in, bool settled, enum apply_verdict *verdict,
+                   struct err *err)
+{
+    const char *what = settled ? "redacts the document otherwise than two others do"
+                               : "redacts the document otherwise: neither is believed";
+    char text[DIGEST_TEXT];
+    const char *subject = subject_of(in, text);
+
+    *verdict = APPLY_MISMATCH;
+    if (apply_event_pair(in->store, "document-mismatch", subject, what, in->incarnation_id, in->by,
+                         in->now_ms, err) != 0)
+        return -1;
+    if (settled)
+        return 0;
+    if (apply_event_pair(in->store, "document-mismatch", subject, what, in->by, in->incarnation_id,
+                         in->now_ms, err) != 0)
+        return -1;
+    if (second_opinion(in, DOCUMENT_DISPUTED, err) != 0)
+        return -1;
+    if (in->kind != REC_DOC_CONFIG)
+        return 0;
+    return apply_config_dispute(in->store, in->digest, in->now_ms / MS_PER_SECOND, err);
+}
+
+static int confirm(const struct incoming *in, enum apply_verdict *verdict, struct err *err)
+{
+    *verdict = APPLY_CONFIRMED;
+    return second_opinion(in, DOCUMENT_CONFIRMED, err);
+}
+
+/* A second host's words on what one host said. Other rules cut otherwise: the newer ones count, and
+ * wait for a second host themselves. */
+static int compare_said(const struct incoming *in, enum apply_verdict *verdict, struct err *err)
+{
+    if (in->same)
+        return confirm(in, verdict, err);
+    if (in->rules > in->stored_rules)
+        return put(in, DOCUMENT_SAID, verdict, err);
+    if (in->rules == in->stored_rules)
+        return dispute(in, false, verdict, err);
+    *verdict = APPLY_OLDER;
+    return 0;
+}
+
+static int take_redacted(const struct incoming *in, enum apply_verdict *verdict, struct err *err)
+{
+    *verdict = APPLY_KNOWN;
+    switch (in->state) {
+    case DOCUMENT_NONE:
+        return put(in, DOCUMENT_SAID, verdict, err);
+    case DOCUMENT_SAID:
+        if (in->by != in->incarnation_id)
+            return compare_said(in, verdict, err);
+        return in->same ? 0 : put(in, DOCUMENT_SAID, verdict, err);
+    case DOCUMENT_CONFIRMED:
+        if (in->same || in->rules != in->stored_rules)
+            return 0;
+        return dispute(in, true, verdict, err);
+    default: /* proven needs no redacted form; disputed ones wait for a proof */
+        return 0;
+    }
+}
+
+int apply_document(struct store *s, int64_t incarnation_id, enum rec_document_kind kind,
+                   const struct digest *digest, const uint8_t *data, size_t len, uint32_t rules,
+                   uint32_t cuts, int64_t now_ms, enum apply_verdict *verdict, struct err *err)
+{
+    struct incoming in = {
+        .store = s,
+        .incarnation_id = incarnation_id,
+        .kind = kind,
+        .digest = digest,
+        .data = data,
+        .len = len,
+        .rules = rules,
+        .cuts = cuts,
+        .now_ms = now_ms,
+        .state = DOCUMENT_NONE,
+    };
+
+    if (load_stored(&in, err) != 0)
+        return -1;
+    return rules == 0 ? take_whole(&in, verdict, err) : take_redacted(&in, verdict, err);
+}

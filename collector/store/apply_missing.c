@@ -1,0 +1,87 @@
+#include "collector/store/apply.h"
+#include "collector/store/statements.h"
+
+enum { DOCUMENTS, LAYERS };
+
+/* Both start from the host's own rows and go on by keys only. */
+static const char *const sql[] = {
+    [DOCUMENTS] = "SELECT DISTINCT i.digest, d.state IS NOT NULL FROM store s "
+                  "JOIN presence p ON p.store_id = s.id AND p.gone_s IS NULL AND p.identity = 1 "
+                  "JOIN image i ON i.id = p.image_id "
+                  "LEFT JOIN document d ON d.kind = 1 AND d.digest = i.digest "
+                  "WHERE s.incarnation_id = ?1 AND s.gone_s IS NULL "
+                  "AND (d.state IS NULL OR (d.state = 2 AND d.incarnation_id <> ?1)) LIMIT ?2",
+    /* The distinct chains first: images share most of theirs. A chain that is missing on the disk
+     * cannot be measured there. */
+    [LAYERS] =
+        "WITH held (chain_id, layer_id) AS ("
+        " SELECT DISTINCT ic.chain_id, NULL FROM store s"
+        " JOIN presence p ON p.store_id = s.id AND p.gone_s IS NULL AND p.unpacked = 1"
+        " JOIN image_chain ic ON ic.image_id = p.image_id"
+        " WHERE s.incarnation_id = ?1 AND s.gone_s IS NULL AND NOT EXISTS (SELECT 1 FROM exception "
+        "e"
+        "  WHERE e.store_id = s.id AND e.chain_id = ic.chain_id AND e.kind = 2)"
+        " UNION ALL SELECT e.chain_id, e.layer_id FROM store s"
+        " JOIN exception e ON e.store_id = s.id AND e.kind = 1"
+        " WHERE s.incarnation_id = ?1 AND s.gone_s IS NULL) "
+        "SELECT l.diff, c.digest, l.fact_state FROM held h JOIN chain c ON c.id = h.chain_id "
+        "JOIN layer l ON l.id = coalesce(h.layer_id, c.layer_id) "
+        "WHERE l.fact_state = 0 OR (l.fact_state = 1 AND l.fact_incarnation <> ?1) "
+        "GROUP BY l.id LIMIT ?2",
+};
+const struct store_sql store_sql_missing = STORE_SQL(sql);
+
+static int load_documents(struct store *s, int64_t incarnation_id, size_t most,
+                          struct apply_missing *out, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_missing, DOCUMENTS);
+    int more;
+
+    stmt_int(&st, incarnation_id);
+    stmt_int(&st, (int64_t)most);
+    while ((more = stmt_row(&st, err)) > 0 && out->document_count < most) {
+        struct rec_wanted *w = &out->documents[out->document_count];
+
+        w->kind = REC_DOC_CONFIG;
+        if (stmt_get_digest(&st, 0, &w->digest, err) != 0)
+            return -1;
+        out->document_confirms[out->document_count++] = stmt_get_int(&st, 1) != 0;
+    }
+    return more < 0 ? -1 : 0;
+}
+
+static int load_layers(struct store *s, int64_t incarnation_id, size_t most,
+                       struct apply_missing *out, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_missing, LAYERS);
+    int more;
+
+    stmt_int(&st, incarnation_id);
+    stmt_int(&st, (int64_t)most);
+    while ((more = stmt_row(&st, err)) > 0 && out->layer_count < most) {
+        struct rec_measure_wanted *w = &out->layers[out->layer_count];
+
+        if (stmt_get_digest(&st, 0, &w->diff, err) != 0 ||
+            stmt_get_digest(&st, 1, &w->chain, err) != 0)
+            return -1;
+        out->layer_confirms[out->layer_count++] = stmt_get_int(&st, 2) != 0;
+    }
+    return more < 0 ? -1 : 0;
+}
+
+int apply_missing(struct store *s, int64_t incarnation_id, size_t most, struct arena *arena,
+                  struct apply_missing *out, struct err *err)
+{
+    *out = (struct apply_missing){
+        .documents = arena_array(arena, most, sizeof(*out->documents), err),
+        .document_confirms = arena_array(arena, most, sizeof(bool), err),
+        .layers = arena_array(arena, most, sizeof(*out->layers), err),
+        .layer_confirms = arena_array(arena, most, sizeof(bool), err),
+    };
+    if (out->documents == NULL || out->document_confirms == NULL || out->layers == NULL ||
+        out->layer_confirms == NULL)
+        return -1;
+    if (load_documents(s, incarnation_id, most, out, err) != 0)
+        return -1;
+    return load_layers(s, incarnation_id, most, out, err);
+}

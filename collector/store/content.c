@@ -1,0 +1,164 @@
+#include "collector/store/content.h"
+
+enum {
+    IMAGE_FIND,
+    IMAGE_ADD,
+    IMAGE_SET_IDENTITY,
+    LAYER_FIND,
+    LAYER_ADD,
+    CHAIN_FIND,
+    CHAIN_ADD,
+    CHAIN_FILL,
+    NAME_FIND,
+    NAME_ADD,
+};
+
+static const char *const sql[] = {
+    [IMAGE_FIND] = "SELECT id, identity, parsed FROM image WHERE digest = ?",
+    [IMAGE_ADD] = "INSERT INTO image (digest, identity, first_s) VALUES (?, ?, ?)",
+    [IMAGE_SET_IDENTITY] = "UPDATE image SET identity = ? WHERE id = ?",
+    [LAYER_FIND] = "SELECT id FROM layer WHERE diff = ?",
+    [LAYER_ADD] = "INSERT INTO layer (diff) VALUES (?)",
+    [CHAIN_FIND] = "SELECT id, layer_id IS NULL FROM chain WHERE digest = ?",
+    [CHAIN_ADD] = "INSERT INTO chain (digest, parent_id, layer_id, depth) VALUES (?, ?, ?, ?)",
+    [CHAIN_FILL] = "UPDATE chain SET parent_id = ?, layer_id = ?, depth = ? WHERE id = ?",
+    [NAME_FIND] = "SELECT id FROM name WHERE text = ?",
+    [NAME_ADD] = "INSERT INTO name (text) VALUES (?)",
+};
+const struct store_sql store_sql_content = STORE_SQL(sql);
+
+static int add_image(struct store *s, const struct digest *d, enum rec_identity identity,
+                     int64_t at_s, int64_t *id, struct err *err)
+{
+    struct stmt add = stmt_use(s, STORE_SET_content, IMAGE_ADD);
+
+    stmt_digest(&add, d);
+    stmt_int(&add, identity != 0 ? identity : REC_BY_CONFIG);
+    stmt_int(&add, at_s);
+    if (stmt_run(&add, err) != 0)
+        return -1;
+    *id = store_last_id(s);
+    return 0;
+}
+
+static int set_identity(struct store *s, int64_t id, enum rec_identity identity, struct err *err)
+{
+    struct stmt set = stmt_use(s, STORE_SET_content, IMAGE_SET_IDENTITY);
+
+    stmt_int(&set, identity);
+    stmt_int(&set, id);
+    return stmt_run(&set, err);
+}
+
+int content_image(struct store *s, const struct digest *d, enum rec_identity identity, int64_t at_s,
+                  int64_t *id, struct err *err)
+{
+    AUTO(stmt_end) struct stmt find = stmt_use(s, STORE_SET_content, IMAGE_FIND);
+    int found;
+
+    stmt_digest(&find, d);
+    found = stmt_row(&find, err);
+    if (found <= 0)
+        return found < 0 ? -1 : add_image(s, d, identity, at_s, id, err);
+    *id = stmt_get_int(&find, 0);
+    if (identity != 0 && stmt_get_int(&find, 1) != identity && stmt_get_int(&find, 2) == 0)
+        return set_identity(s, *id, identity, err);
+    return 0;
+}
+
+int content_layer(struct store *s, const struct digest *diff, int64_t *id, struct err *err)
+{
+    AUTO(stmt_end) struct stmt find = stmt_use(s, STORE_SET_content, LAYER_FIND);
+    AUTO(stmt_end) struct stmt add = stmt_use(s, STORE_SET_content, LAYER_ADD);
+    int found;
+
+    stmt_digest(&find, diff);
+    found = stmt_row(&find, err);
+    if (found > 0)
+        *id = stmt_get_int(&find, 0);
+    if (found != 0)
+        return found < 0 ? -1 : 0;
+    stmt_digest(&add, diff);
+    if (stmt_run(&add, err) != 0)
+        return -1;
+    *id = store_last_id(s);
+    return 0;
+}
+
+static int add_chain(struct store *s, const struct content_link *link, int64_t layer_id,
+                     int64_t *id, struct err *err)
+{
+    struct stmt add = stmt_use(s, STORE_SET_content, CHAIN_ADD);
+
+    stmt_digest(&add, link->chain);
+    stmt_int_if(&add, link->parent_id != 0, link->parent_id);
+    stmt_int_if(&add, layer_id != 0, layer_id);
+    stmt_int_if(&add, link->depth != 0, link->depth);
+    if (stmt_run(&add, err) != 0)
+        return -1;
+    *id = store_last_id(s);
+    return 0;
+}
+
+/* 1 it is there and known, 2 only its digest is, 0 it is not there, -1. */
+static int find_chain(struct store *s, const struct digest *d, int64_t *id, struct err *err)
+{
+    AUTO(stmt_end) struct stmt find = stmt_use(s, STORE_SET_content, CHAIN_FIND);
+    int found;
+
+    stmt_digest(&find, d);
+    found = stmt_row(&find, err);
+    if (found <= 0)
+        return found;
+    *id = stmt_get_int(&find, 0);
+    return stmt_get_int(&find, 1) != 0 ? 2 : 1;
+}
+
+int content_chain(struct store *s, const struct digest *d, int64_t *id, struct err *err)
+{
+    struct content_link link = {.chain = d};
+    int found = find_chain(s, d, id, err);
+
+    if (found == 0)
+        return add_chain(s, &link, 0, id, err);
+    return found < 0 ? -1 : 0;
+}
+
+int content_chain_on(struct store *s, const struct content_link *link, int64_t *id, struct err *err)
+{
+    int64_t layer_id;
+    int found = find_chain(s, link->chain, id, err);
+    struct stmt fill;
+
+    if (found < 0 || found == 1)
+        return found < 0 ? -1 : 0;
+    if (content_layer(s, link->diff, &layer_id, err) != 0)
+        return -1;
+    if (found == 0)
+        return add_chain(s, link, layer_id, id, err);
+    fill = stmt_use(s, STORE_SET_content, CHAIN_FILL);
+    stmt_int_if(&fill, link->parent_id != 0, link->parent_id);
+    stmt_int(&fill, layer_id);
+    stmt_int(&fill, link->depth);
+    stmt_int(&fill, *id);
+    return stmt_run(&fill, err);
+}
+
+int content_name(struct store *s, const char *text, int64_t *id, struct err *err)
+{
+    AUTO(stmt_end) struct stmt find = stmt_use(s, STORE_SET_content, NAME_FIND);
+    AUTO(stmt_end) struct stmt add = stmt_use(s, STORE_SET_content, NAME_ADD);
+    int found;
+
+    stmt_text(&find, text);
+    found = stmt_row(&find, err);
+    if (found > 0)
+        *id = stmt_get_int(&find, 0);
+    if (found != 0)
+        return found < 0 ? -1 : 0;
+    stmt_text(&add, text);
+    if (stmt_run(&add, err) != 0)
+        return -1;
+    *id = store_last_id(s);
+    return 0;
+}

@@ -1,0 +1,36 @@
+/*
+ * content: the dictionary of what is distinct in the fleet: digest or text to row, made where it is
+ * new. Every function gives the row's id.
+ *
+ * Threads: the writer's.
+ */
+#ifndef COLLECTOR_STORE_CONTENT_H
+#define COLLECTOR_STORE_CONTENT_H
+
+#include "collector/store/statements.h"
+
+/* `identity` is what this host says of it: while no document is known, the last one that said
+ * something counts. 0: it is only referred to (a parent, a container's image). */
+int content_image(struct store *s, const struct digest *d, enum rec_identity identity, int64_t at_s,
+                  int64_t *id, struct err *err);
+
+/* A layer by its diffID. */
+int content_layer(struct store *s, const struct digest *diff, int64_t *id, struct err *err);
+
+/* By its digest alone; content_chain_on() tells what it consists of. */
+int content_chain(struct store *s, const struct digest *d, int64_t *id, struct err *err);
+
+/* The chain of layer `diff` on `parent` (id 0: it is the first); `depth` counts from 1. */
+struct content_link {
+    const struct digest *chain;
+    const struct digest *diff;
+    int64_t parent_id;
+    int64_t depth;
+};
+int content_chain_on(struct store *s, const struct content_link *link, int64_t *id,
+                     struct err *err);
+
+/* A name of an image, or a repository. */
+int content_name(struct store *s, const char *text, int64_t *id, struct err *err);
+
+#endif

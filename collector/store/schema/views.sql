@@ -1,0 +1,94 @@
+-- Views for dashboards and for people with sqlite3. Their names and columns are stable; they only
+-- select, and docs/schema.md explains each. Digests are texts here ("sha256:..."), times are Unix
+-- seconds. "Now" means: neither gone, nor on a host that is retired or whose name was taken over.
+
+DROP VIEW IF EXISTS host_now;
+CREATE VIEW host_now AS
+SELECT h.id AS host_id, h.name AS host, h.cluster, h.labels, h.lifetime, h.first_s, h.last_s,
+       i.id AS incarnation_id, i.address, i.agent_version, i.os, i.kernel, i.arch, i.generation,
+       i.observed_s, i.skew_ms
+FROM host h
+JOIN incarnation i ON i.id = (SELECT n.id FROM incarnation n WHERE n.host_id = h.id
+                              ORDER BY n.ended_s IS NULL DESC, n.last_s DESC, n.id DESC LIMIT 1)
+WHERE h.retired_s IS NULL AND h.ended_s IS NULL;
+
+DROP VIEW IF EXISTS store_now;
+CREATE VIEW store_now AS
+SELECT s.id AS store_id, h.id AS host_id, h.name AS host, s.engine, s.version, s.driver, s.space,
+       s.root, s.owner, s.fs_type, s.state, s.state_s, s.error, s.sample, s.look_s
+FROM store s
+JOIN incarnation i ON i.id = s.incarnation_id
+JOIN host h ON h.id = i.host_id
+WHERE s.gone_s IS NULL AND i.ended_s IS NULL AND h.retired_s IS NULL AND h.ended_s IS NULL;
+
+DROP VIEW IF EXISTS image_now;
+CREATE VIEW image_now AS
+SELECT s.host_id, s.host, s.store_id, s.engine, p.image_id,
+       'sha256:' || lower(hex(i.digest)) AS image, p.unpacked, p.parent_id, p.from_s,
+       i.os, i.arch, i.variant, i.created, i.layer_count
+FROM presence p
+JOIN store_now s ON s.store_id = p.store_id
+JOIN image i ON i.id = p.image_id
+WHERE p.gone_s IS NULL;
+
+DROP VIEW IF EXISTS name_now;
+CREATE VIEW name_now AS
+SELECT s.host_id, s.host, s.store_id, p.image_id, 'sha256:' || lower(hex(i.digest)) AS image,
+       n.text AS name, p.from_s
+FROM presence_name p
+JOIN store_now s ON s.store_id = p.store_id
+JOIN image i ON i.id = p.image_id
+JOIN name n ON n.id = p.name_id
+WHERE p.gone_s IS NULL;
+
+DROP VIEW IF EXISTS repo_digest_now;
+CREATE VIEW repo_digest_now AS
+SELECT s.host_id, s.host, s.store_id, p.image_id, 'sha256:' || lower(hex(i.digest)) AS image,
+       n.text AS repository, 'sha256:' || lower(hex(p.digest)) AS digest, p.from_s
+FROM presence_repo_digest p
+JOIN store_now s ON s.store_id = p.store_id
+JOIN image i ON i.id = p.image_id
+JOIN name n ON n.id = p.name_id
+WHERE p.gone_s IS NULL;
+
+DROP VIEW IF EXISTS container_now;
+CREATE VIEW container_now AS
+SELECT s.host_id, s.host, s.store_id, c.container, c.name, c.image_id,
+       'sha256:' || lower(hex(i.digest)) AS image, c.state, c.since_s
+FROM container c
+JOIN store_now s ON s.store_id = c.store_id
+JOIN image i ON i.id = c.image_id;
+
+DROP VIEW IF EXISTS layer_of_image;
+CREATE VIEW layer_of_image AS
+SELECT k.image_id, k.position, k.chain_id, 'sha256:' || lower(hex(c.digest)) AS chain, c.layer_id,
+       'sha256:' || lower(hex(l.diff)) AS layer, l.content_bytes, l.nominal_bytes, l.files
+FROM image_chain k
+JOIN chain c ON c.id = k.chain_id
+LEFT JOIN layer l ON l.id = c.layer_id;
+
+-- One row for each chain that lies unpacked in a store. allocated_bytes is NULL where the copy was
+-- not measured; nominal_bytes is NULL where nobody has told its layer's size.
+DROP VIEW IF EXISTS copy_now;
+CREATE VIEW copy_now AS
+SELECT s.host_id, s.host, s.store_id, k.chain_id, 'sha256:' || lower(hex(c.digest)) AS chain,
+       l.id AS layer_id, 'sha256:' || lower(hex(l.diff)) AS layer, m.allocated_bytes,
+       l.nominal_bytes
+FROM (SELECT p.store_id, t.chain_id
+      FROM presence p
+      JOIN image_chain t ON t.image_id = p.image_id
+      WHERE p.gone_s IS NULL AND p.unpacked = 1
+      UNION
+      SELECT e.store_id, e.chain_id FROM exception e WHERE e.kind = 1) k
+JOIN store_now s ON s.store_id = k.store_id
+JOIN chain c ON c.id = k.chain_id
+LEFT JOIN exception x ON x.store_id = k.store_id AND x.chain_id = k.chain_id
+LEFT JOIN layer l ON l.id = coalesce(c.layer_id, x.layer_id)
+LEFT JOIN copy m ON m.store_id = k.store_id AND m.chain_id = k.chain_id
+WHERE coalesce(x.kind, 1) <> 2 AND coalesce(m.missing, 0) = 0;
+
+DROP VIEW IF EXISTS space_now;
+CREATE VIEW space_now AS
+SELECT s.host_id, s.host, s.store_id, s.root, p.class, p.kind, p.bytes, p.count, p.upper_bound
+FROM space p
+JOIN store_now s ON s.store_id = p.store_id;

@@ -1,0 +1,224 @@
+/* session_content: what a host is asked for, and what becomes of its answers. */
+#include "tests/support/unit.h"
+
+#include <time.h>
+
+#include "collector/server/ingest.h"
+#include "tests/support/collector_rig.h"
+
+#define IDLE_NS 1000000000u
+
+static void give_wanted(struct rig_host *h, uint32_t images, uint32_t rules)
+{
+    const struct wire_collector_msg *m = host_wait(h, WIRE_WANT);
+    char config[RIG_CONFIG_BYTES];
+
+    for (size_t i = 0; i < m->want.count; i++)
+        for (uint32_t n = 0; n < images; n++) {
+            struct digest id = rig_image(n);
+
+            if (digest_eq(&id, &m->want.items[i].digest))
+                host_document(h, &id, rig_config(n, config), rules);
+        }
+}
+
+static void a_wanted_document_is_asked_of_one_host_and_kept(void **state)
+{
+    struct collector_rig *rig = *state;
+    struct rig_host a, b;
+
+    host_join(&a, rig, "alpha", 1, 1);
+    host_join(&b, rig, "beta", 2, 2);
+    host_inventory(&a, 1, rig_content(&a, 0, 3));
+    host_wait(&a, WIRE_ACKNOWLEDGEMENT);
+    host_inventory(&b, 1, rig_content(&b, 0, 3));
+    host_wait(&b, WIRE_ACKNOWLEDGEMENT);
+    give_wanted(&a, 3, 0);
+    assert_true(host_wait(&a, WIRE_MEASURE)->measure.count > 0);
+    assert_int_equal(host_pending(&b, WIRE_WANT), 0);
+    assert_int_equal(collector_sql(rig, "SELECT count(*) FROM document"), 3);
+    assert_int_equal(collector_sql(rig, "SELECT count(*) FROM image WHERE parsed = 1"), 3);
+    host_leave(&a);
+    host_leave(&b);
+}
+
+static void a_host_that_dies_is_followed_by_the_next(void **state)
+{
+    struct collector_rig *rig = *state;
+    struct rig_host a, b;
+
+    host_join(&a, rig, "alpha", 1, 1);
+    host_join(&b, rig, "beta", 2, 2);
+    host_inventory(&a, 1, rig_content(&a, 0, 3));
+    host_wait(&a, WIRE_WANT);
+    host_inventory(&b, 1, rig_content(&b, 0, 3));
+    host_wait(&b, WIRE_ACKNOWLEDGEMENT);
+    assert_int_equal(host_pending(&b, WIRE_WANT), 0);
+    host_leave(&a);
+    assert_int_equal(host_wait(&b, WIRE_WANT)->want.count, 3);
+    host_leave(&b);
+}
+
+static void a_lease_that_runs_out_goes_to_another_host(void **state)
+{
+    struct collector_rig *rig = *state;
+    struct rig_host a, b;
+
+    rig->options.lease_ms = 100;
+    collector_start(rig);
+    host_join(&a, rig, "alpha", 1, 1);
+    host_join(&b, rig, "beta", 2, 2);
+    host_inventory(&a, 1, rig_content(&a, 0, 3));
+    host_wait(&a, WIRE_WANT);
+    host_inventory(&b, 1, rig_content(&b, 0, 3));
+    assert_int_equal(host_wait(&b, WIRE_WANT)->want.count, 3);
+    host_leave(&a);
+    host_leave(&b);
+}
+
+static void a_liar_is_named_and_another_host_is_asked(void **state)
+{
+    struct collector_rig *rig = *state;
+    struct digest id = rig_image(0);
+    const struct wire_collector_msg *m;
+    char text[DIGEST_TEXT];
+    struct rig_host a, b;
+
+    host_join(&a, rig, "alpha", 1, 1);
+    host_join(&b, rig, "beta", 2, 2);
+    host_inventory(&a, 1, rig_content(&a, 0, 1));
+    host_wait(&a, WIRE_WANT);
+    host_inventory(&b, 1, rig_content(&b, 0, 1));
+    host_wait(&b, WIRE_ACKNOWLEDGEMENT);
+    host_document(&a, &id, "{\"a\":\"lie\"}", 0);
+    m = host_wait(&a, WIRE_REJECTION);
+    assert_int_equal(m->rejection.code, REC_REJECT_WRONG_DIGEST);
+    assert_string_equal(m->rejection.subject, digest_text(&id, text));
+    give_wanted(&b, 1, 0);
+    host_wait(&b, WIRE_MEASURE);
+    assert_int_equal(host_pending(&a, WIRE_WANT), 0);
+    assert_int_equal(collector_sql(rig, "SELECT count(*) FROM document WHERE state = 1"), 1);
+    host_leave(&a);
+    host_leave(&b);
+}
+
+static void a_redacted_document_is_confirmed_by_another_host(void **state)
+{
+    struct collector_rig *rig = *state;
+    struct rig_host a, b;
+
+    host_join(&a, rig, "alpha", 1, 1);
+    host_join(&b, rig, "beta", 2, 2);
+    host_inventory(&a, 1, rig_content(&a, 0, 1));
+    host_wait(&a, WIRE_ACKNOWLEDGEMENT);
+    host_inventory(&b, 1, rig_content(&b, 0, 1));
+    host_wait(&b, WIRE_ACKNOWLEDGEMENT);
+    give_wanted(&a, 1, 1);
+    give_wanted(&b, 1, 1);
+    while (collector_sql(rig, "SELECT count(*) FROM document WHERE state = 3") != 1)
+        assert_true(collector_turn(rig));
+    assert_int_equal(host_pending(&a, WIRE_WANT), 0);
+    host_leave(&a);
+    host_leave(&b);
+}
+
+/* During an upgrade of the fleet two versions of the rules are about. */
+static void a_host_with_older_rules_is_asked_once(void **state)
+{
+    struct collector_rig *rig = *state;
+    struct rig_host a, b;
+
+    host_join(&a, rig, "alpha", 1, 1);
+    host_join(&b, rig, "beta", 2, 2);
+    host_inventory(&a, 1, rig_content(&a, 0, 1));
+    host_wait(&a, WIRE_ACKNOWLEDGEMENT);
+    host_inventory(&b, 1, rig_content(&b, 0, 1));
+    host_wait(&b, WIRE_ACKNOWLEDGEMENT);
+    give_wanted(&a, 1, 2);
+    give_wanted(&b, 1, 1);
+    for (uint64_t generation = 2; generation < 5; generation++) {
+        host_inventory(&b, generation, rig_content(&b, 0, 1));
+        host_wait(&b, WIRE_ACKNOWLEDGEMENT);
+    }
+    assert_int_equal(host_pending(&b, WIRE_WANT), 0);
+    assert_int_equal(collector_sql(rig, "SELECT rules FROM document WHERE state = 2"), 2);
+    host_leave(&a);
+    host_leave(&b);
+}
+
+/* More is missing than one look can tell, and the host gives nothing of it. */
+static void a_host_that_gives_nothing_costs_nothing(void **state)
+{
+    struct collector_rig *rig = *state;
+    struct rig_host h;
+    uint64_t until;
+    clock_t before;
+
+    host_connect(&h, rig, "alpha", 1, 1);
+    host_hello_only(&h, REC_CAP_USE);
+    host_wait(&h, WIRE_WELCOME);
+    host_inventory(&h, 1, rig_content(&h, 0, INGEST_MISSING_MAX + 1));
+    host_wait(&h, WIRE_ACKNOWLEDGEMENT);
+    before = clock();
+    until = uv_hrtime() + IDLE_NS;
+    while (uv_hrtime() < until)
+        assert_true(collector_turn(rig));
+    assert_true(clock() - before < CLOCKS_PER_SEC / 4);
+    host_leave(&h);
+}
+
+static void a_document_that_nobody_wanted_is_ignored(void **state)
+{
+    struct collector_rig *rig = *state;
+    struct digest id = rig_image(7);
+    char config[RIG_CONFIG_BYTES];
+    struct rig_host h;
+
+    host_join(&h, rig, "alpha", 1, 1);
+    host_document(&h, &id, rig_config(7, config), 0);
+    host_inventory(&h, 1, rig_content(&h, 0, 1));
+    host_wait(&h, WIRE_ACKNOWLEDGEMENT);
+    assert_int_equal(collector_sql(rig, "SELECT count(*) FROM document"), 0);
+    host_leave(&h);
+}
+
+static void declining_is_heard(void **state)
+{
+    struct collector_rig *rig = *state;
+    struct rec_declined item = {.kind = REC_DOC_CONFIG, .digest = rig_image(0), .reason = "gone"};
+    struct wire_agent_msg m = {.kind = WIRE_DECLINED, .declined = {.items = &item, .count = 1}};
+    struct rig_host a, b;
+
+    host_join(&a, rig, "alpha", 1, 1);
+    host_join(&b, rig, "beta", 2, 2);
+    host_inventory(&a, 1, rig_content(&a, 0, 1));
+    host_wait(&a, WIRE_WANT);
+    host_inventory(&b, 1, rig_content(&b, 0, 1));
+    host_wait(&b, WIRE_ACKNOWLEDGEMENT);
+    host_send(&a, &m);
+    assert_int_equal(host_wait(&b, WIRE_WANT)->want.count, 1);
+    host_leave(&a);
+    host_leave(&b);
+}
+
+#define TEST_STOPPED(name)                                                                         \
+    cmocka_unit_test_setup_teardown(name, collector_rig_setup, collector_rig_teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, collector_rig_setup_started, collector_rig_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_wanted_document_is_asked_of_one_host_and_kept),
+        TEST(a_host_that_dies_is_followed_by_the_next),
+        TEST(a_liar_is_named_and_another_host_is_asked),
+        TEST(a_redacted_document_is_confirmed_by_another_host),
+        TEST(a_host_with_older_rules_is_asked_once),
+        TEST(a_host_that_gives_nothing_costs_nothing),
+        TEST(a_document_that_nobody_wanted_is_ignored),
+        TEST(declining_is_heard),
+        TEST_STOPPED(a_lease_that_runs_out_goes_to_another_host),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

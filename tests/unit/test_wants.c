@@ -1,0 +1,363 @@
+/* wants: who is asked for what, played through without a loop or a clock. */
+#include "tests/support/unit.h"
+
+#include <stdlib.h>
+
+#include "collector/server/wants.h"
+
+#define LEASE_MS 30000
+#define RETRY_MS 3600000
+#define FLEET 1000
+#define IMAGES 200
+
+struct fixture {
+    struct wants *wants;
+    struct wants_session a, b, c;
+};
+
+static struct digest digest_number(uint32_t n)
+{
+    return digest_of(&n, sizeof(n));
+}
+
+static struct wants_item config(uint32_t n)
+{
+    return (struct wants_item){.kind = REC_DOC_CONFIG, .digest = digest_number(n)};
+}
+
+static void announce(struct fixture *f, struct wants_session *s, const struct wants_item *item)
+{
+    struct err err;
+
+    assert_ok(wants_announce(f->wants, s, item, &err));
+}
+
+static size_t take(struct fixture *f, struct wants_session *s, uint64_t now_ms)
+{
+    struct wants_item items[REC_BATCH_MAX];
+
+    return wants_take(f->wants, s, WANTS_DOCUMENTS, items, REC_BATCH_MAX, now_ms);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct wants_limits limits;
+    struct err err;
+
+    wants_limits_default(&limits);
+    assert_non_null(f);
+    assert_ok(wants_open(&f->wants, &limits, &err));
+    wants_join(f->wants, &f->a, 1);
+    wants_join(f->wants, &f->b, 2);
+    wants_join(f->wants, &f->c, 3);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    wants_leave(f->wants, &f->a);
+    wants_leave(f->wants, &f->b);
+    wants_leave(f->wants, &f->c);
+    wants_close(&f->wants);
+    free(f);
+    return 0;
+}
+
+static void one_of_many_holders_is_asked(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_item item = config(1);
+
+    announce(f, &f->a, &item);
+    announce(f, &f->b, &item);
+    assert_ptr_equal(wants_next(f->wants), &f->a);
+    assert_int_equal(take(f, &f->a, 0), 1);
+    assert_true(wants_is_leased(f->wants, &f->a, REC_DOC_CONFIG, &item.digest));
+    assert_int_equal(take(f, &f->b, 0), 0);
+    assert_null(wants_next(f->wants));
+}
+
+static void what_is_with_the_writer_is_not_asked_again(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_item item = config(1);
+
+    announce(f, &f->a, &item);
+    take(f, &f->a, 0);
+    wants_delivered(f->wants, &f->a, REC_DOC_CONFIG, &item.digest, 1);
+    announce(f, &f->b, &item);
+    assert_null(wants_next(f->wants));
+    wants_leave(f->wants, &f->a);
+    assert_null(wants_next(f->wants));
+    wants_settle(f->wants, REC_DOC_CONFIG, &item.digest, 1, WANTS_DONE, 2);
+    assert_int_equal(wants_count(f->wants), 0);
+}
+
+static void a_lease_that_runs_out_goes_to_the_next(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_item item = config(1);
+
+    announce(f, &f->a, &item);
+    announce(f, &f->b, &item);
+    take(f, &f->a, 100);
+    assert_int_equal(wants_expire(f->wants, 100 + LEASE_MS - 1), 0);
+    assert_int_equal(wants_expire(f->wants, 100 + LEASE_MS), 1);
+    assert_false(wants_is_leased(f->wants, &f->a, REC_DOC_CONFIG, &item.digest));
+    assert_ptr_equal(wants_next(f->wants), &f->b);
+}
+
+static void a_piece_starts_the_lease_anew(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_item item = config(1);
+
+    announce(f, &f->a, &item);
+    take(f, &f->a, 0);
+    wants_progress(&f->a, WANTS_DOCUMENTS, LEASE_MS - 1);
+    assert_int_equal(wants_expire(f->wants, LEASE_MS), 0);
+    assert_int_equal(wants_expire(f->wants, 2 * LEASE_MS - 1), 1);
+}
+
+static void a_trickle_does_not_keep_a_lease(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_item item = config(1);
+    uint64_t now = 0;
+
+    announce(f, &f->a, &item);
+    announce(f, &f->b, &item);
+    take(f, &f->a, 0);
+    while (wants_expire(f->wants, now) == 0) {
+        assert_true(now < (WANTS_LEASES_MAX + 1) * LEASE_MS);
+        now += LEASE_MS - 1;
+        wants_progress(&f->a, WANTS_DOCUMENTS, now);
+    }
+    assert_true(now >= WANTS_LEASES_MAX * LEASE_MS);
+    assert_ptr_equal(wants_next(f->wants), &f->b);
+}
+
+static void a_session_that_dies_hands_on_its_leases(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_item item = config(1);
+
+    announce(f, &f->a, &item);
+    announce(f, &f->b, &item);
+    take(f, &f->a, 0);
+    wants_leave(f->wants, &f->a);
+    assert_ptr_equal(wants_next(f->wants), &f->b);
+    assert_int_equal(take(f, &f->b, 0), 1);
+}
+
+static void what_nobody_holds_is_forgotten_until_announced(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_item item = config(1);
+
+    announce(f, &f->a, &item);
+    take(f, &f->a, 0);
+    wants_leave(f->wants, &f->a);
+    assert_int_equal(wants_count(f->wants), 0);
+    announce(f, &f->b, &item);
+    assert_ptr_equal(wants_next(f->wants), &f->b);
+}
+
+static void a_liar_is_not_asked_again_for_long(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_item item = config(1);
+
+    announce(f, &f->a, &item);
+    take(f, &f->a, 0);
+    wants_delivered(f->wants, &f->a, REC_DOC_CONFIG, &item.digest, 0);
+    wants_settle(f->wants, REC_DOC_CONFIG, &item.digest, 1, WANTS_FAILED, 0);
+    announce(f, &f->a, &item);
+    assert_null(wants_next(f->wants));
+    announce(f, &f->b, &item);
+    assert_ptr_equal(wants_next(f->wants), &f->b);
+    wants_expire(f->wants, RETRY_MS);
+    assert_int_equal(take(f, &f->a, RETRY_MS), 1);
+}
+
+static void a_liar_that_comes_back_is_still_known(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_item item = config(1);
+
+    announce(f, &f->a, &item);
+    take(f, &f->a, 0);
+    assert_true(wants_refused(f->wants, &f->a, REC_DOC_CONFIG, &item.digest, 0));
+    wants_leave(f->wants, &f->a);
+    wants_join(f->wants, &f->a, 1);
+    announce(f, &f->a, &item);
+    assert_null(wants_next(f->wants));
+}
+
+static void only_the_asked_one_can_decline(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_item item = config(1);
+
+    announce(f, &f->a, &item);
+    announce(f, &f->b, &item);
+    take(f, &f->a, 0);
+    assert_false(wants_refused(f->wants, &f->b, REC_DOC_CONFIG, &item.digest, 0));
+    assert_true(wants_refused(f->wants, &f->a, REC_DOC_CONFIG, &item.digest, 0));
+    assert_ptr_equal(wants_next(f->wants), &f->b);
+}
+
+static void another_incarnation_confirms(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_item item = config(1), again = config(1);
+
+    again.confirm = true;
+    announce(f, &f->a, &item);
+    take(f, &f->a, 0);
+    wants_delivered(f->wants, &f->a, REC_DOC_CONFIG, &item.digest, 0);
+    announce(f, &f->b, &item);
+    wants_settle(f->wants, REC_DOC_CONFIG, &item.digest, 1, WANTS_CONFIRM, 0);
+    announce(f, &f->a, &again);
+    assert_ptr_equal(wants_next(f->wants), &f->b);
+    assert_int_equal(take(f, &f->a, 0), 0);
+    assert_int_equal(take(f, &f->b, 0), 1);
+}
+
+static void one_host_is_not_flooded(void **state)
+{
+    struct fixture *f = *state;
+
+    for (uint32_t n = 0; n < 100; n++) {
+        struct wants_item item = config(n);
+
+        announce(f, &f->a, &item);
+        announce(f, &f->b, &item);
+    }
+    assert_int_equal(take(f, &f->a, 0), 64);
+    assert_int_equal(take(f, &f->b, 0), 36);
+}
+
+static void layers_come_with_a_chain_of_the_asked_host(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_item first = {.digest = digest_number(1), .chain = digest_number(10)};
+    struct wants_item second = {.digest = digest_number(1), .chain = digest_number(20)};
+    struct wants_item got;
+
+    announce(f, &f->a, &first);
+    announce(f, &f->b, &second);
+    wants_leave(f->wants, &f->a);
+    assert_int_equal(wants_take(f->wants, &f->b, WANTS_LAYERS, &got, 1, 0), 1);
+    assert_true(digest_eq(&got.chain, &second.chain));
+}
+
+static void the_turned_away_are_called_when_nobody_is_left(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_session crowd[WANTS_HOLDERS_MAX];
+    struct wants_item item = config(1);
+
+    for (int i = 0; i < WANTS_HOLDERS_MAX; i++) {
+        wants_join(f->wants, &crowd[i], 100 + i);
+        announce(f, &crowd[i], &item);
+    }
+    announce(f, &f->a, &item);
+    assert_int_equal(take(f, &f->a, 0), 0);
+    for (int i = 0; i < WANTS_HOLDERS_MAX; i++) {
+        assert_false(wants_is_starved(f->wants));
+        wants_leave(f->wants, &crowd[i]);
+    }
+    assert_true(wants_is_starved(f->wants));
+    assert_false(wants_is_starved(f->wants));
+}
+
+static void the_registry_has_a_limit(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_limits limits = {.entries_max = 1};
+    struct wants *small;
+    struct wants_session s;
+    struct wants_item one = config(1), two = config(2);
+    struct err err;
+
+    (void)f;
+    assert_ok(wants_open(&small, &limits, &err));
+    wants_join(small, &s, 1);
+    assert_ok(wants_announce(small, &s, &one, &err));
+    assert_fails(wants_announce(small, &s, &two, &err), ERR_LIMIT, "asked for later");
+    assert_ok(wants_announce(small, &s, &one, &err));
+    wants_leave(small, &s);
+    wants_close(&small);
+}
+
+/* Everybody announces everything, before, during and after the deliveries. */
+static void a_fleet_gives_each_document_once(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_session *fleet = calloc(FLEET, sizeof(*fleet));
+    unsigned *asked = calloc(IMAGES, sizeof(*asked));
+    struct wants_session *next;
+
+    assert_non_null(fleet);
+    assert_non_null(asked);
+    for (uint32_t h = 0; h < FLEET; h++) {
+        wants_join(f->wants, &fleet[h], 1000 + h);
+        for (uint32_t n = 0; n < IMAGES; n++) {
+            struct wants_item item = config(n);
+
+            announce(f, &fleet[h], &item);
+        }
+        while ((next = wants_next(f->wants)) != NULL) {
+            struct wants_item items[64];
+            size_t count = wants_take(f->wants, next, WANTS_DOCUMENTS, items, 64, h);
+
+            for (size_t i = 0; i < count; i++)
+                for (uint32_t n = 0; n < IMAGES; n++) {
+                    struct digest d = digest_number(n);
+
+                    asked[n] += digest_eq(&d, &items[i].digest);
+                }
+            for (size_t i = 0; i < count && h % 2 == 0; i++)
+                wants_delivered(f->wants, next, items[i].kind, &items[i].digest, h);
+        }
+    }
+    for (uint32_t n = 0; n < IMAGES; n++)
+        assert_int_equal(asked[n], 1);
+    for (uint32_t h = 0; h < FLEET; h++)
+        wants_leave(f->wants, &fleet[h]);
+    free(fleet);
+    free(asked);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(one_of_many_holders_is_asked, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_with_the_writer_is_not_asked_again, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_lease_that_runs_out_goes_to_the_next, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_piece_starts_the_lease_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_trickle_does_not_keep_a_lease, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_session_that_dies_hands_on_its_leases, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_nobody_holds_is_forgotten_until_announced, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_liar_is_not_asked_again_for_long, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_liar_that_comes_back_is_still_known, setup, teardown),
+        cmocka_unit_test_setup_teardown(only_the_asked_one_can_decline, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_incarnation_confirms, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_host_is_not_flooded, setup, teardown),
+        cmocka_unit_test_setup_teardown(layers_come_with_a_chain_of_the_asked_host, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(the_turned_away_are_called_when_nobody_is_left, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(the_registry_has_a_limit, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_fleet_gives_each_document_once, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
