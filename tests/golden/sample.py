@@ -1,0 +1,119 @@
+"""A small fleet, the same each time but for its clock: the examples of docs/command.md.
+
+Two web hosts, a build host with a second engine and user, one that fell silent, one retired.
+"""
+
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+
+from census_db import (BLOBS, EXTRA, ORPHANS, OUTSIDE, STOPPED, TOTAL, CensusDb, digest)
+
+K = 4096
+DEBIAN = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n'
+ALPINE = 'PRETTY_NAME="Alpine Linux v3.19"\nID=alpine\nVERSION_ID=3.19.1\n'
+DEB, ALP = ["debian"], ["alpine"]
+NGINX, SHOP = DEB + ["nginx"], DEB + ["nginx", "shop"]
+SHOP2, TOOL = DEB + ["nginx", "shop2"], ALP + ["tool"]
+API = DEB + ["certs", "nginx"]  # the same layer on another parent
+
+
+def content(db):
+    db.layer("debian", 28000 * K, 110_000_000, 6500, 900, os_release=DEBIAN)
+    db.layer("alpine", 1900 * K, 7_300_000, 80, 90, os_release=ALPINE)
+    db.layer("nginx", 15000 * K, 60_500_000, 900, 120)
+    db.layer("certs", 200 * K, 700_000, 150, 12)
+    db.layer("shop", 2500 * K, 9_800_000, 300, 40)
+    db.layer("shop2", 2600 * K, 10_100_000, 310, 41)
+    db.layer("tool", 700 * K, 2_700_000, 3, 4)
+    db.layer("agent", 1200 * K, 4_900_000, 1, 2)
+    db.layer("legacy")
+    db.image("debian:12", DEB, history=[("/bin/sh -c #(nop) ADD file:1 in /", 0),
+                                        ('/bin/sh -c #(nop)  CMD ["bash"]', 1)],
+             created="2026-01-10T08:00:00Z")
+    db.image("alpine", ALP, created="2026-01-12T08:00:00Z")
+    db.image("nginx", NGINX, created="2026-01-11T08:00:00Z")
+    db.image("shop", SHOP, history=[("/bin/sh -c #(nop) ADD file:1 in /", 0),
+                                    ('/bin/sh -c #(nop)  CMD ["bash"]', 1),
+                                    ("RUN apt-get install -y nginx", 0), ("COPY shop /srv", 0)],
+             labels={"org.opencontainers.image.version": "4.1"}, created="2026-01-20T08:00:00Z")
+    db.image("shop2", SHOP2, created="2026-01-27T08:00:00Z")
+    db.image("api", API, created="2026-01-22T08:00:00Z", document=2)
+    db.image("tool", TOOL, created="2026-01-15T08:00:00Z")
+    db.image("agent", ["agent"], created="2026-01-18T08:00:00Z")
+    db.image("mystery", None)
+
+
+def measure(db, store, *lines):
+    """Measures these chains and everything below them: nominal and a block for each layer."""
+    for key in {tuple(line[:i + 1]) for line in lines for i in range(len(line))}:
+        layer, _ = db.layer(key[-1])
+        nominal = db.db.execute("SELECT nominal_bytes FROM layer WHERE id = ?",
+                                (layer,)).fetchone()[0]
+        db.measured(store, list(key), nominal + K)
+
+
+def web(db, name, zone):
+    host = db.host(name, labels={"zone": zone})
+    store = db.store(host, key=name)
+    i = db.images
+    db.put(store, i["debian:12"], ["debian:12"],
+           repo_digests=[("debian", digest("manifest debian:12"))])
+    db.put(store, i["nginx"], ["nginx:1.25"])
+    db.put(store, i["shop"], ["shop:4", "registry.example.com/shop:4.1"])
+    db.put(store, i["api"], ["api:2"])
+    db.container(store, f"{name}-shop", i["shop"])
+    db.container(store, f"{name}-api", i["api"], STOPPED)
+    measure(db, store, DEB, NGINX, SHOP, API)
+    db.space(store, ORPHANS, "build-cache", 900 * K, 3)
+    db.space(store, OUTSIDE, "container-writable", 120 * K, 2)
+    db.space(store, OUTSIDE, "engine-metadata", 60 * K, 40)
+    total = db.db.execute("SELECT sum(allocated_bytes) FROM copy WHERE store_id = ?",
+                          (store,)).fetchone()[0]
+    db.space(store, TOTAL, "roots", total + (900 + 120 + 60 + 7) * K, 5)
+
+
+def build_host(db):
+    host = db.host("build-1", labels={"zone": "b", "role": "build"}, cluster="ci")
+    docker = db.store(host, key="build docker")
+    podman = db.store(host, key="build podman", engine="podman", owner=1000, driver="overlay",
+                      root="/home/ci/.local/share/containers/storage")
+    i = db.images
+    db.put(docker, i["shop2"], ["shop:4"])
+    db.put(docker, i["nginx"], parent=None)
+    db.put(docker, i["debian:12"], [])
+    db.db.execute("UPDATE presence SET parent_id = ? WHERE store_id = ? AND image_id = ?",
+                  (i["debian:12"], docker, i["nginx"]))
+    db.put(docker, i["shop"], ["shop:4"], since=500000, gone=db.now - 4000,
+           gone_after=db.now - 4300)
+    db.put(docker, i["mystery"], ["registry.example.com/mystery:1"])
+    db.put(podman, i["debian:12"], ["docker.io/library/debian:12"])
+    db.put(podman, i["tool"], ["localhost/tool:dev"])
+    db.put(podman, i["alpine"], ["docker.io/library/alpine:3.19"])
+    db.put(podman, i["agent"], ["quay.io/example/agent:7"])
+    db.exception(podman, ["legacy"], EXTRA)
+    measure(db, docker, SHOP2)
+    measure(db, podman, TOOL)
+    db.space(podman, BLOBS, "kept", 5000 * K, 2)
+
+
+def make(path, now=None):
+    db = CensusDb(path, now or int(time.time()))
+    content(db)
+    web(db, "web-1", "a")
+    web(db, "web-2", "b")
+    build_host(db)
+    edge = db.host("edge-1", silent=7200)
+    silent = db.store(edge, key="edge", state=3, error="permission denied")
+    db.put(silent, db.images["alpine"], ["alpine:3.19"])
+    db.problem(silent, "image/overlay2/repositories.json", "permission denied")
+    db.event(edge, "host-renamed", "edge-01", "edge-1", ago=90000)
+    retired = db.store(db.host("old-1", silent=2_000_000, retired=db.now - 800_000), key="old")
+    db.put(retired, db.images["nginx"], ["nginx:1.25"])
+    db.close()
+
+
+if __name__ == "__main__":
+    make(sys.argv[1])
