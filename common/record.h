@@ -28,6 +28,7 @@ enum {
     REC_CONTAINERS_MAX = 20000,    /* containers of one store */
     REC_EXCEPTIONS_MAX = 100000,   /* chains of one store that no image explains */
     REC_BATCH_MAX = 4096,          /* items in one want, measurement or declined message */
+    REC_COPIES_MAX = 200000,       /* measured copies of one store */
     REC_SPACES_MAX = 32,           /* kinds of space of one store */
     REC_DOCUMENT_BYTES = 16 << 20, /* one document */
     REC_CHUNK_BYTES = 256 << 10,   /* one piece of a document */

@@ -93,6 +93,7 @@ int apply_document(struct store *s, int64_t incarnation_id, enum rec_document_ki
 /* Facts of a layer that no image and no exception names are APPLY_KNOWN and not kept. */
 int apply_layer_facts(struct store *s, int64_t incarnation_id, const struct rec_layer_facts *facts,
                       int64_t now_ms, enum apply_verdict *verdict, struct err *err);
+/* ERR_LIMIT when the store would have more than REC_COPIES_MAX. */
 int apply_copies(struct store *s, int64_t incarnation_id, const struct rec_copies *copies,
                  struct err *err);
 int apply_spaces(struct store *s, int64_t incarnation_id, const struct rec_spaces *spaces,

@@ -4,13 +4,14 @@
 
 #define MS_PER_SECOND 1000
 
-enum { COPY_PUT, SPACES_CLEAR, SPACE_ADD, SPACES_NOTE };
+enum { COPY_PUT, COPY_COUNT, SPACES_CLEAR, SPACE_ADD, SPACES_NOTE };
 
 static const char *const sql[] = {
     [COPY_PUT] = "INSERT INTO copy (store_id, chain_id, allocated_bytes, missing) "
                  "VALUES (?, ?, ?, ?) ON CONFLICT (store_id, chain_id) DO UPDATE SET "
                  "allocated_bytes = excluded.allocated_bytes, missing = excluded.missing "
                  "WHERE allocated_bytes <> excluded.allocated_bytes OR missing <> excluded.missing",
+    [COPY_COUNT] = "SELECT count(*) FROM copy WHERE store_id = ?",
     [SPACES_CLEAR] = "DELETE FROM space WHERE store_id = ?",
     [SPACE_ADD] = "INSERT INTO space (store_id, class, kind, bytes, count, upper_bound) "
                   "VALUES (?, ?, ?, ?, ?, ?)",
@@ -35,6 +36,19 @@ static int put_copy(struct store *s, int64_t store_id, const struct rec_copy_fac
     return stmt_run(&st, err);
 }
 
+/* Copies may come before the configs that explain them, so a host could name chains without end. */
+static int check_copy_count(struct store *s, int64_t store_id, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_measures, COPY_COUNT);
+
+    stmt_int(&st, store_id);
+    if (stmt_row(&st, err) < 0)
+        return -1;
+    if (stmt_get_int(&st, 0) > REC_COPIES_MAX)
+        return err_set(err, ERR_LIMIT, "more than %d copies in one store", REC_COPIES_MAX);
+    return 0;
+}
+
 int apply_copies(struct store *s, int64_t incarnation_id, const struct rec_copies *copies,
                  struct err *err)
 {
@@ -45,7 +59,7 @@ int apply_copies(struct store *s, int64_t incarnation_id, const struct rec_copie
     for (size_t i = 0; i < copies->copy_count; i++)
         if (put_copy(s, store_id, &copies->copies[i], err) != 0)
             return -1;
-    return 0;
+    return check_copy_count(s, store_id, err);
 }
 
 static int put_space(struct store *s, int64_t store_id, const struct rec_space *space,

@@ -247,6 +247,28 @@ static void copies_are_kept_until_nothing_explains_them(void **state)
     assert_int_equal(rig_number(&rig, "SELECT count(*) FROM copy"), 0);
 }
 
+static void copies_of_one_store_have_a_limit(void **state)
+{
+    static struct rec_copy_facts list[REC_BATCH_MAX];
+    struct rec_copies copies = {rig_key(1), list, REC_BATCH_MAX};
+    struct digest id = rig_digest('I', 1);
+    struct err err;
+
+    (void)state;
+    hold(one, &id);
+    for (uint32_t n = 0; n <= REC_COPIES_MAX; n += REC_BATCH_MAX) {
+        for (uint32_t i = 0; i < REC_BATCH_MAX; i++) {
+            uint32_t number = n + i;
+
+            list[i].chain = digest_of(&number, sizeof(number));
+        }
+        if (n + REC_BATCH_MAX <= REC_COPIES_MAX)
+            assert_ok(RIG_APPLY(&rig, apply_copies(rig.store, one, &copies, &err)));
+    }
+    assert_fails(RIG_APPLY(&rig, apply_copies(rig.store, one, &copies, &err)), ERR_LIMIT, "copies");
+    assert_true(rig_number(&rig, "SELECT count(*) FROM copy") <= REC_COPIES_MAX);
+}
+
 static void spaces_replace_what_was_said_before(void **state)
 {
     struct rec_space list[] = {{REC_SPACE_TOTAL, "roots", 100, 1, false},
@@ -294,6 +316,7 @@ int main(void)
         TEST(a_reference_does_not_change_what_an_image_is_known_by),
         TEST(a_start_that_only_wobbles_is_no_change),
         TEST(copies_are_kept_until_nothing_explains_them),
+        TEST(copies_of_one_store_have_a_limit),
         TEST(spaces_replace_what_was_said_before),
         TEST(only_the_newest_events_are_kept),
     };
