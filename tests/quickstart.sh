@@ -21,6 +21,11 @@ for round in first second; do
     else
         bad "the $round run ends well" "status $?: $(tail -n 5 "$copy/$round.err" | tr '\n' ' ')"
     fi
+    if grep -q '^Complete: 1 of 1 hosts fresh' "$copy/$round.out"; then
+        ok "the $round run's answer is complete"
+    else
+        bad "the $round run's answer is complete" "$(grep -i 'complete' "$copy/$round.out" | head -n 1)"
+    fi
     for word in "core builds" "duplicate storage" "deploy/quickstart stop"; do
         if grep -qi "$word" "$copy/$round.out"; then
             ok "the $round run's answer names: $word"
