@@ -319,6 +319,7 @@ def changes(pair, docker, world, registry):
 def daemon_killed(pair, docker, results):
     """The disk is read on; running is known by process, what cannot be known is unknown."""
     before = pair.images()
+    pid = int(docker.cli("inspect", "-f", "{{.State.Pid}}", "runs"))
     stop(docker.daemon, 10, signal.SIGKILL)
     wait_for("the store to be marked", lambda: any(
         s["state"] == "daemon-down" for s in pair.census.json("host", "real")["stores"]), 30)
@@ -327,8 +328,6 @@ def daemon_killed(pair, docker, results):
                   {i: r["names"] for i, r in after.items()}, {i: r["names"] for i, r in before.items()})
     results.equal("dockerd killed: a container whose process lives is still running",
                   sorted(r["containers_running"] for r in after.values() if r["containers_running"]), [1])
-    pid = int(subprocess.run(["pgrep", "-f", "^/bin/sleep 3000"], stdout=subprocess.PIPE,
-                             text=True, check=True).stdout.split()[0])
     os.kill(pid, signal.SIGKILL)
     wait_for("running to become unknown", lambda: sum(
         r["containers_unknown"] for r in pair.images().values()) == 1, 60)

@@ -73,6 +73,7 @@ class World:
             self.show_logs()
         for child in reversed(self.children):
             stop(child, 10)
+        end_strays(self.dir)
         if os.environ.get("LC_KEEP"):
             print(f"kept: {self.dir}", file=sys.stderr)
         else:
@@ -115,6 +116,31 @@ def stop(child, seconds, sig=signal.SIGTERM):
             child.kill()
             child.wait()
     return child.returncode
+
+
+def end_strays(folder):
+    """What our processes started and left behind (an engine's shims and their containers): those whose
+    command line names our own folder, and their descendants."""
+    parents, ours = {}, set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                if folder.encode() + b"/" in f.read():
+                    ours.add(int(pid))
+            with open(f"/proc/{pid}/stat") as f:
+                parents[int(pid)] = int(f.read().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            continue
+    grown = True
+    while grown:
+        more = {pid for pid, parent in parents.items() if parent in ours} - ours
+        ours |= more
+        grown = bool(more)
+    for pid in ours - {os.getpid()}:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
 
 
 def unmount_below(folder):
