@@ -101,7 +101,6 @@ struct engine_reading {
     const char **space_roots; /* directories that together are "the store" (du of them = total) */
     size_t space_root_count;
     struct engine_token token; /* taken before and equal after reading, unless state is MOVING */
-    size_t config_cuts;        /* informative: nothing is redacted here */
 };
 
 /* Something that the API and the disk say differently. */

@@ -103,11 +103,6 @@ void stmt_int(struct stmt *st, int64_t value)
     note(st, sqlite3_bind_int64(st->handle, ++st->bound, value));
 }
 
-void stmt_real(struct stmt *st, double value)
-{
-    note(st, sqlite3_bind_double(st->handle, ++st->bound, value));
-}
-
 void stmt_null(struct stmt *st)
 {
     note(st, sqlite3_bind_null(st->handle, ++st->bound));
@@ -171,11 +166,6 @@ int stmt_run(struct stmt *st, struct err *err)
 int64_t stmt_get_int(const struct stmt *st, int column)
 {
     return sqlite3_column_int64(st->handle, column);
-}
-
-double stmt_get_real(const struct stmt *st, int column)
-{
-    return sqlite3_column_double(st->handle, column);
 }
 
 bool stmt_is_null(const struct stmt *st, int column)

@@ -68,7 +68,6 @@ void stmt_end(struct stmt *st);
 /* Bind the next parameter. Texts and bytes are not copied: they must stay until stmt_end(), or the
  * end of stmt_run(). A NULL text or digest binds NULL. */
 void stmt_int(struct stmt *st, int64_t value);
-void stmt_real(struct stmt *st, double value);
 void stmt_null(struct stmt *st);
 void stmt_int_if(struct stmt *st, bool given, int64_t value); /* else NULL */
 void stmt_text(struct stmt *st, const char *text);
@@ -84,7 +83,6 @@ int stmt_run(struct stmt *st, struct err *err);
 /* Columns of the current row. Texts and blobs are SQLite's until the next step: copy them.
  * NULL reads as 0 and "". */
 int64_t stmt_get_int(const struct stmt *st, int column);
-double stmt_get_real(const struct stmt *st, int column);
 bool stmt_is_null(const struct stmt *st, int column);
 const char *stmt_get_text(const struct stmt *st, int column);
 const void *stmt_get_blob(const struct stmt *st, int column, size_t *len);

@@ -1,28 +1,6 @@
 #include "tests/support/unit.h"
 
-#include "tests/support/store_rig.h"
-
-static struct store_rig rig;
-static int64_t one, two, three; /* incarnations of three hosts */
-
-static const unsigned layers[] = {1, 2, 2, 3}; /* a layer may stand there twice */
-
-static int open_rig(void **state)
-{
-    (void)state;
-    rig_open(&rig);
-    one = rig_hello(&rig, 1, "web-1", 1000);
-    two = rig_hello(&rig, 2, "web-2", 1000);
-    three = rig_hello(&rig, 3, "web-3", 1000);
-    return 0;
-}
-
-static int close_rig(void **state)
-{
-    (void)state;
-    rig_close(&rig);
-    return 0;
-}
+#include "tests/support/three_hosts.h"
 
 static void a_proven_config_becomes_chains_history_and_labels(void **state)
 {
