@@ -32,7 +32,8 @@ struct ingest {
     void *arg;                                             /* the submitter's */
     struct session *session;                               /* NULL: none, or it has ended */
     struct list in_session;
-    bool submitted; /* false while it waits for room in the writer's queue */
+    uint64_t inventories; /* that its stream had begun when it was submitted */
+    bool submitted;       /* false while it waits for room in the writer's queue */
 
     /* ---- what it is about ---- */
     int64_t incarnation_id, now_ms;

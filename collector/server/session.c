@@ -200,6 +200,7 @@ void session_submit(struct session *s, struct ingest *i,
     if (i->incarnation_id == 0)
         i->incarnation_id = s->incarnation_id;
     list_push(&s->waiting, &i->in_session);
+    i->inventories = s->inventories;
     s->job_count++;
     if (!session_submit_waiting(s) && list_empty(&s->blocked))
         list_push(&s->set->blocked, &s->blocked);

@@ -71,6 +71,7 @@ struct session {
     size_t gather_held;      /* of set->memory */
     unsigned contradictions; /* in a row */
     bool resync_asked;
+    uint64_t inventories; /* begun on this stream */
 
     struct wants_session wants;
     struct session_piecework piecework;

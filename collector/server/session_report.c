@@ -27,6 +27,16 @@ static void ask_for_everything(struct session *s, const char *why)
     session_send(s, &m);
 }
 
+/* A difference that an inventory has overtaken meanwhile is of no interest: everything is on its
+ * way already. */
+static void ask_after(struct session *s, const struct ingest *i, const char *why)
+{
+    if (i->inventories == s->inventories)
+        ask_for_everything(s, why);
+    else
+        s->ignored++;
+}
+
 /* An inventory that contradicts itself is asked for once more; twice in a row is too much. */
 static void tell_contradiction(struct session *s, uint64_t generation, const struct err *err)
 {
@@ -44,6 +54,7 @@ int session_take_begin(struct session *s, struct wire_agent_msg **m, struct err 
     if (gather_open(&s->gather, &(*m)->begin, err) != 0)
         return -1;
     s->resync_asked = false;
+    s->inventories++;
     session_move(s, SESSION_COLLECTING);
     return 0;
 }
@@ -119,7 +130,7 @@ static void on_report_done(struct ingest *i, const struct err *err)
     if (s != NULL && err == NULL)
         acknowledge(s, i);
     else if (s != NULL && err->kind == ERR_MOVED)
-        ask_for_everything(s, err->text);
+        ask_after(s, i, err->text);
     else if (s != NULL && err->kind == ERR_CONFLICT)
         tell_contradiction(s, i->generation, err);
     else if (s != NULL)

@@ -10,6 +10,7 @@
 
 #define WATCHDOG_MS 20000
 #define ARENA_BYTES (16 << 20)
+#define SETTLE_TURNS 200 /* a message passes in far fewer */
 
 /* ---- the collector --------------------------------------------------------------------------- */
 
@@ -70,6 +71,27 @@ bool collector_turn(struct collector_rig *rig)
 {
     uv_run(&rig->loop, UV_RUN_ONCE);
     return !rig->timed_out;
+}
+
+void collector_hold(struct collector_rig *rig)
+{
+    assert_int_equal(sqlite3_open_v2(rig->db, &rig->holder, SQLITE_OPEN_READWRITE, NULL),
+                     SQLITE_OK);
+    sqlite3_busy_timeout(rig->holder, 5000);
+    assert_int_equal(sqlite3_exec(rig->holder, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+}
+
+void collector_settle(struct collector_rig *rig)
+{
+    for (unsigned n = 0; n < SETTLE_TURNS; n++)
+        uv_run(&rig->loop, UV_RUN_NOWAIT);
+}
+
+void collector_release(struct collector_rig *rig)
+{
+    assert_int_equal(sqlite3_exec(rig->holder, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(rig->holder);
+    rig->holder = NULL;
 }
 
 void collector_stop(struct collector_rig *rig)

@@ -29,6 +29,7 @@ struct collector_rig {
     struct server *server;
     uv_timer_t watchdog;
     bool watching, timed_out;
+    struct sqlite3 *holder; /* of collector_hold() */
 };
 
 /* One host. */
@@ -63,6 +64,12 @@ void collector_close(struct collector_rig *rig);
 bool collector_turn(struct collector_rig *rig);
 /* A number from the database, by a connection of its own. */
 int64_t collector_sql(const struct collector_rig *rig, const char *sql);
+
+/* Keeps the writer from beginning a transaction until collector_release(); what is sent meanwhile
+ * has been read by the collector when collector_settle() returns: both ends are on this loop. */
+void collector_hold(struct collector_rig *rig);
+void collector_settle(struct collector_rig *rig);
+void collector_release(struct collector_rig *rig);
 
 /* "127.0.0.1" with a port of the system's choice instead of the unix socket; before
  * collector_start(). */

@@ -94,6 +94,27 @@ static void a_difference_from_elsewhere_is_answered_with_resync(void **state)
     host_leave(&h);
 }
 
+/* The host sends everything of its own accord while the writer has not yet looked at the
+ * differences: what they would have asked for is there already. */
+static void an_overtaken_difference_asks_for_nothing(void **state)
+{
+    struct collector_rig *rig = *state;
+    struct rig_host h;
+
+    host_join(&h, rig, "alpha", 1, 1);
+    host_inventory(&h, 1, rig_content(&h, 0, 2));
+    host_wait(&h, WIRE_ACKNOWLEDGEMENT);
+    collector_hold(rig);
+    host_add_image(&h, 9, rig_content(&h, 0, 3), 2);
+    host_add_image(&h, 10, rig_content(&h, 0, 4), 3);
+    host_inventory(&h, 11, rig_content(&h, 0, 4));
+    collector_settle(rig);
+    collector_release(rig);
+    assert_int_equal(host_wait(&h, WIRE_ACKNOWLEDGEMENT)->acknowledged, 11);
+    assert_int_equal(host_pending(&h, WIRE_RESYNC), 0);
+    host_leave(&h);
+}
+
 static void a_wrong_digest_of_a_difference_is_answered_with_resync(void **state)
 {
     struct collector_rig *rig = *state;
@@ -390,6 +411,7 @@ int main(void)
         TEST(a_host_that_returns_is_told_what_is_held),
         TEST(a_difference_is_applied_and_acknowledged),
         TEST(a_difference_from_elsewhere_is_answered_with_resync),
+        TEST(an_overtaken_difference_asks_for_nothing),
         TEST(a_wrong_digest_of_a_difference_is_answered_with_resync),
         TEST(a_contradiction_is_forgiven_once),
         TEST(two_contradictions_in_a_row_end_the_stream),
