@@ -1,5 +1,6 @@
 #include "agent/agent.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,7 @@ struct agent {
     struct scan *scan;
     struct memory memory; /* from before the restart */
     struct keeper keeper;
+    bool worked; /* since the last look: there may be memory to give back */
     bool stopping;
 };
 
@@ -57,6 +59,7 @@ static void on_inventory(struct inventory *inv, void *arg)
 {
     struct agent *a = arg;
 
+    a->worked = true;
     uplink_set_inventory(a->uplink, inv);
     keeper_put(&a->keeper, inv);
     if (a->measurer != NULL)
@@ -68,12 +71,16 @@ static void on_looked(uint64_t mono_ns, void *arg)
     struct agent *a = arg;
 
     uplink_set_looked(a->uplink, mono_ns);
+    if (a->worked)
+        malloc_trim(0); /* what reading and reporting took goes back, not only to our heap */
+    a->worked = false;
 }
 
 static void on_synced(void *arg)
 {
     struct agent *a = arg;
 
+    a->worked = true;
     if (a->measurer != NULL)
         measurer_replay(a->measurer);
 }
@@ -92,6 +99,7 @@ static void on_report(const struct wire_agent_msg *m, void *arg)
     struct agent *a = arg;
     struct err err = {0};
 
+    a->worked = true;
     if (!a->stopping && uplink_send(a->uplink, m, &err) != 0 && err.kind != ERR_UNAVAILABLE)
         log_error(LOG_WARN, "measurement-lost", &err, NULL);
 }

@@ -24,7 +24,7 @@ static size_t image_bytes(const struct rec_image *image)
 static size_t take_images(const struct rec_content *content, struct inventory_cursor *at,
                           size_t room, struct rec_content *part)
 {
-    part->images = content->images + at->image;
+    part->images = content->image_count > 0 ? content->images + at->image : NULL;
     for (; at->image < content->image_count; at->image++) {
         size_t bytes = image_bytes(&content->images[at->image]);
 
@@ -48,7 +48,7 @@ bool inventory_next_part(const struct rec_content *content, struct inventory_cur
         left = room / EXCEPTION_BYTES + (part->image_count == 0);
     if (left > content->exception_count - at->exception)
         left = content->exception_count - at->exception;
-    part->exceptions = content->exceptions + at->exception;
+    part->exceptions = content->exception_count > 0 ? content->exceptions + at->exception : NULL;
     part->exception_count = left;
     at->exception += left;
     return at->exception < content->exception_count;

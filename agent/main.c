@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,7 @@ int main(int argc, char **argv)
     if (rc == 0 && result.done)
         return EXIT_SUCCESS;
     setenv("UV_THREADPOOL_SIZE", POOL_THREADS, 0);
+    mallopt(M_ARENA_MAX, 1); /* the threads seldom allocate at once, and each heap keeps its own */
     if (rc == 0)
         rc = run_command(&options, &result, &err);
     if (rc == 0)

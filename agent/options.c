@@ -1,6 +1,7 @@
 #include "agent/options.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -240,12 +241,19 @@ const struct cli_program options_program = {
 
 static int check_path(const char *option, const char *path, struct err *err)
 {
-    if (path == NULL || path[0] == '\0' || path[0] == '/')
-        return strlen(path != NULL ? path : "") < ENGINE_PATH_MAX
-                   ? 0
-                   : err_set(err, ERR_USAGE, "--%s: longer than %d bytes", option, ENGINE_PATH_MAX);
-    return err_set(err, ERR_USAGE, "--%s \"%.200s\": expected an absolute path, as /srv/docker",
-                   option, path);
+    if (path[0] != '/')
+        return err_set(err, ERR_USAGE, "--%s \"%.200s\": expected an absolute path, as /srv/docker",
+                       option, path);
+    if (strlen(path) >= ENGINE_PATH_MAX)
+        return err_set(err, ERR_USAGE, "--%s \"%.60s...\": expected at most %d bytes", option, path,
+                       ENGINE_PATH_MAX - 1);
+    return 0;
+}
+
+/* The same, where "" stands for none. */
+static int check_path_or_none(const char *option, const char *path, struct err *err)
+{
+    return path == NULL || path[0] == '\0' ? 0 : check_path(option, path, err);
 }
 
 static int check_paths(const struct options *o, struct err *err)
@@ -256,10 +264,10 @@ static int check_paths(const struct options *o, struct err *err)
     for (size_t i = 0; i < o->roots.count; i++)
         if (check_path("root", o->roots.items[i], err) != 0)
             return -1;
-    if (check_path("host-root", o->host_root, err) != 0 ||
-        check_path("docker-socket", o->docker_socket, err) != 0)
+    if (check_path_or_none("host-root", o->host_root, err) != 0 ||
+        check_path_or_none("docker-socket", o->docker_socket, err) != 0)
         return -1;
-    return check_path("state-dir", o->state_dir, err);
+    return o->state_dir == NULL ? 0 : check_path("state-dir", o->state_dir, err); /* scan: none */
 }
 
 /* Drops the slashes at the end of --host-root, so that prefix and path join as they are. */
@@ -269,6 +277,16 @@ static void trim_host_root(struct options *o)
 
     while (len > 0 && o->host_root[len - 1] == '/')
         o->host_root[--len] = '\0';
+}
+
+static int need_least(const char *name, int64_t ms, const char *least, int64_t least_ms,
+                      struct err *err)
+{
+    return ms >= least_ms
+               ? 0
+               : err_set(err, ERR_USAGE,
+                         "--%s is %" PRId64 " ms, expected at least --%s, %" PRId64 " ms", name, ms,
+                         least, least_ms);
 }
 
 static int check_collector(struct options *o, struct err *err)
@@ -282,14 +300,22 @@ static int check_collector(struct options *o, struct err *err)
     if (uvx_address_parse(&o->address, o->collector, DEFAULT_PORT, err) != 0)
         return err_wrap(err, "--collector");
     if (o->address.host[0] == '\0')
-        return err_set(err, ERR_USAGE, "--collector \"%.200s\": no host in it", o->collector);
+        return err_set(err, ERR_USAGE, "--collector \"%.200s\": expected a host before the port",
+                       o->collector);
+    if (!o->address.is_unix && strtol(o->address.port, NULL, 10) == 0)
+        return err_set(err, ERR_USAGE, "--collector \"%.200s\": expected a port from 1 to 65535",
+                       o->collector);
+    if (o->server_name != NULL &&
+        (o->server_name[0] == '\0' || strpbrk(o->server_name, " \t/") != NULL))
+        return err_set(err, ERR_USAGE,
+                       "--server-name \"%.200s\": expected a host's name or IP address",
+                       o->server_name);
     if ((o->cert == NULL) != (o->key == NULL))
         return err_set(err, ERR_USAGE, "--cert and --key are only of use together");
     if (o->plaintext && tls_files)
         return err_set(err, ERR_USAGE, "--plaintext excludes --cert, --key and --ca");
-    if (o->reconnect_max_ms < o->reconnect_min_ms)
-        return err_set(err, ERR_USAGE, "--reconnect-max is shorter than --reconnect-min");
-    return 0;
+    return need_least("reconnect-max", o->reconnect_max_ms, "reconnect-min", o->reconnect_min_ms,
+                      err);
 }
 
 /* What is told of the host has at most `most` bytes of UTF-8 without control characters: anything
@@ -360,8 +386,8 @@ int options_check(struct options *o, bool run, struct err *err)
     trim_host_root(o);
     if (!run)
         return 0;
-    if (o->scan_ms < o->look_ms)
-        return err_set(err, ERR_USAGE, "--scan-interval is shorter than --look-interval");
+    if (need_least("scan-interval", o->scan_ms, "look-interval", o->look_ms, err) != 0)
+        return -1;
     if (!o->find && o->docker_roots.count == 0)
         return err_set(err, ERR_USAGE, "with --no-find, name a store with --docker-root");
     if (o->cluster != NULL && check_told("cluster", o->cluster, REC_NAME_BYTES, err) != 0)

@@ -250,28 +250,25 @@ static bool wants_check(const struct scan_root *root, uint64_t now_ns)
                                   now_ns - root->checked_ns > (uint64_t)SCAN_CHECK_MS * NS_PER_MS);
 }
 
-/* How often a store is read in full though its token stands still. While its engine is down that
- * is more often: a container that ends then leaves no trace on disk. */
-static int64_t full_every(const struct scan *scan, const struct scan_root *root)
-{
-    return root->down && scan->options.full_ms > SCAN_DOWN_FULL_MS ? SCAN_DOWN_FULL_MS
-                                                                   : scan->options.full_ms;
-}
-
 static void start_look(struct scan *scan, struct scan_root *root, uint64_t now_ns)
 {
     struct scan_job *job = &root->job;
 
     *job = (struct scan_job){.options = &scan->options.engine,
                              .root = root->root,
-                             .full = root->last == NULL || now_ns >= root->next_full_ns,
+                             .afresh = root->last == NULL || now_ns >= root->next_full_ns,
                              .last = root->last};
-    job->check = scan->options.engine.use_api && (root->last == NULL || wants_check(root, now_ns));
+    job->full = job->afresh || (root->down && now_ns >= root->next_down_ns);
+    job->compare = job->afresh && root->last != NULL && root->compare_wanted;
+    job->check = scan->options.engine.use_api &&
+                 (root->last == NULL || job->compare || wants_check(root, now_ns));
     job->seen_listening = root->seen_listening;
     if (root->last != NULL)
         job->known = root->last->reading->token;
+    if (job->afresh)
+        root->next_full_ns = now_ns + jittered(scan, scan->options.full_ms);
     if (job->full)
-        root->next_full_ns = now_ns + jittered(scan, full_every(scan, root));
+        root->next_down_ns = now_ns + jittered(scan, SCAN_DOWN_READ_MS);
     job->work.data = root;
     if (uv_queue_work(scan->loop, &job->work, work_look, on_looked) != 0)
         return;

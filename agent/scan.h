@@ -2,10 +2,13 @@
  * scan: when to look at which store, and what this host's inventory therefore is.
  *
  * Every store has a work item of its own, with at most one under way, so that one that hangs delays
- * no other. A look takes the store's token (a few stats); the whole store is read when the token
- * changed, and anyway at a jittered interval. Its engine's API is asked after the first reading and
- * after changes, at most once in SCAN_CHECK_MS; that the socket has no listener any more is seen in
- * /proc/net/unix, without waking anybody up.
+ * no other. A look takes the store's token (a few stats); the store is read when the token changed,
+ * without what stands unchanged since the last reading, and all of it at a jittered interval. Its
+ * engine's API is pinged after the first reading and after changes, at most once in SCAN_CHECK_MS;
+ * that the socket has no listener any more is seen in /proc/net/unix, without waking anybody up.
+ * What the API lists is compared with the disk at that jittered interval, if anything changed
+ * since, and not with the first reading: daemons list slowly, and a fleet's agents may all start at
+ * once.
  *
  * Unreadable, absent and removed are different things: a store that cannot be read, or whose root
  * is not there, keeps its last good content and is marked unreadable; only after it was absent for
@@ -23,7 +26,8 @@
 
 enum {
     SCAN_CHECK_MS = 30000,     /* least time between two questions to one engine's API */
-    SCAN_DOWN_FULL_MS = 10000, /* a store is read in full so often while its engine is down */
+    SCAN_DOWN_READ_MS = 10000, /* a store is read so often while its engine is down: a container
+                                  that ends then leaves no trace on disk */
     SCAN_SETTLE_MS = 30000,    /* the first inventory waits so long for stores that hang */
     SCAN_MOVING_MS = 60000,    /* a store that never stands still is reported as it seems then */
     SCAN_EMPTY_FIND_MS = 5000, /* how often to look for engines while there is none */

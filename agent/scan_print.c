@@ -74,8 +74,12 @@ static int scan_root(json_t *stores, const struct engine_root *from,
         return err_set(err, ERR_NO_MEMORY, "no memory for a store");
     root->root = *from;
     root->has_key = engine_store_key(&root->key, from, from->path, NULL) == 0;
-    root->job = (struct scan_job){
-        .options = options, .root = *from, .full = true, .check = options->use_api};
+    root->job = (struct scan_job){.options = options,
+                                  .root = *from,
+                                  .full = true,
+                                  .afresh = true,
+                                  .check = options->use_api,
+                                  .compare = true};
     scan_root_work(&root->job);
     scan_root_finish(root, 1);
     if (scan_root_standing(root, &standing, error) && inventory_open(&inv, 1, err) == 0 &&

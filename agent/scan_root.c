@@ -21,8 +21,10 @@ static bool token_eq(const struct engine_token *a, const struct engine_token *b)
 static int read_store(struct scan_job *job)
 {
     AUTO(engine_reading_close) struct engine_reading *reading = NULL;
+    const struct engine_reading *last =
+        job->afresh || job->last == NULL ? NULL : job->last->reading;
 
-    if (job->root.driver->read(&job->root, job->options, &reading, &job->err) != 0)
+    if (job->root.driver->read(&job->root, job->options, last, &reading, &job->err) != 0)
         return -1;
     if (inventory_reading_open(&job->reading, reading, &job->err) != 0)
         return -1;
@@ -41,15 +43,21 @@ static int look(struct scan_job *job)
     return read_store(job);
 }
 
-static void cross_check(struct scan_job *job)
+static void ask_api(struct scan_job *job)
 {
     const struct inventory_reading *r = job->reading != NULL ? job->reading : job->last;
+    int rc;
 
     if (!job->check || r == NULL || job->root.socket[0] == '\0')
         return;
     job->checked = true;
-    if (job->root.driver->cross_check(&job->root, job->options, r->reading, &job->findings,
-                                      &job->check_err) == 0)
+    if (!job->compare)
+        rc = job->root.driver->answers(&job->root, job->options, &job->check_err);
+    else
+        rc = job->root.driver->cross_check(&job->root, job->options, r->reading, &job->findings,
+                                           &job->check_err);
+    job->compared = rc == 0 && job->compare;
+    if (rc == 0)
         job->check_err.kind = ERR_NONE;
 }
 
@@ -97,7 +105,7 @@ void scan_root_work(struct scan_job *job)
     if (job->listening == 0 && !job->seen_listening)
         job->listening = -1; /* may be in another network namespace: the API knows */
     if (job->failed == 0 && job->listening != 0)
-        cross_check(job);
+        ask_api(job);
 }
 
 /* ---- on the loop ----------------------------------------------------------------------------- */
@@ -127,6 +135,7 @@ static bool finish_check(struct scan_root *root, uint64_t now_ns)
         root->checked_ns = now_ns;
         root->down = job->check_err.kind == ERR_UNAVAILABLE || job->check_err.kind == ERR_TIMEOUT;
         root->check_wanted = root->down;
+        root->compare_wanted = root->compare_wanted && !job->compared;
         root->root.api_answers = !root->down;
         if (job->check_err.kind == ERR_NONE)
             log_findings(root);
@@ -194,6 +203,7 @@ static bool finish_reading(struct scan_root *root, uint64_t now_ns)
                was_moving ||
                !inventory_use_eq(&root->last->reading->use, &job->reading->reading->use);
     root->check_wanted = root->check_wanted || news;
+    root->compare_wanted = root->compare_wanted || news;
     inventory_reading_unref(&root->last);
     root->last = steal(&job->reading);
     return news;
@@ -206,7 +216,7 @@ static void keep_found(struct scan_root *root)
 
     memcpy(job->root.host, root->root.host, sizeof(job->root.host));
     memcpy(job->root.socket, root->root.socket, sizeof(job->root.socket));
-    if (!job->checked || job->check_err.kind != ERR_NONE)
+    if (!job->compared)
         memcpy(job->root.version, root->root.version, sizeof(job->root.version));
 }
 

@@ -17,15 +17,18 @@ struct scan_job {
     struct engine_root root; /* the job's copy: a driver may note what it learnt */
     /* asked */
     bool full;           /* read even if the token is the old one */
-    bool check;          /* ask the API afterwards */
+    bool afresh;         /* ... and all of it, also what stands unchanged by its times */
+    bool check;          /* ask the API afterwards whether it answers */
+    bool compare;        /* ... and what it has, which costs the daemon more than the rest of us */
     bool seen_listening; /* before: only then a missing listener means anything */
     struct engine_token known;
-    struct inventory_reading *last; /* what is cross-checked when nothing changed; not owned */
+    struct inventory_reading *last; /* what was read before, or NULL; not owned */
     /* found */
     int failed;
     struct err err;
     struct inventory_reading *reading; /* NULL: nothing changed */
     bool checked;                      /* the API was asked */
+    bool compared;                     /* ... what it has, and it said so */
     struct err check_err;              /* kind ERR_NONE: it answered */
     struct engine_findings findings;
     int listening; /* 1, 0, or -1 unknown */
@@ -45,9 +48,11 @@ struct scan_root {
     struct err err;        /* why it cannot be read; kind ERR_NONE: it can */
     uint64_t absent_ns;    /* since when it is not there, 0: it is */
     uint64_t moving_ns;    /* since when each reading was torn, 0: the last one was whole */
-    uint64_t next_full_ns; /* when to read it whole */
+    uint64_t next_full_ns; /* when to read all of it afresh */
+    uint64_t next_down_ns; /* when to read it though nothing changed, while its engine is down */
     uint64_t checked_ns;   /* when its API was asked last, 0 never */
     bool check_wanted;     /* changed since */
+    bool compare_wanted;   /* changed since the API was asked what it has */
     bool seen_listening;   /* its socket was in /proc/net/unix: that shows this network namespace */
 };
 

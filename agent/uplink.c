@@ -155,6 +155,8 @@ static void connect_now(struct uplink *u)
     struct err err = {0};
 
     grpc_limits_default(&limits);
+    limits.handshake_ms = UPLINK_GREETING_MS;
+    limits.idle_ms = UPLINK_IDLE_MS;
     move(u, UPLINK_CONNECTING);
     u->stream++;
     if (grpc_client_open(&u->client, u->loop, &limits, &u->options.address, u->options.tls,
@@ -163,6 +165,7 @@ static void connect_now(struct uplink *u)
         wait_for_next(u);
         return;
     }
+    grpc_client_use_ticket(u->client, &u->ticket);
     u->open++;
     set_timer(u, UPLINK_GREETING_MS, 0);
 }
@@ -423,6 +426,7 @@ void uplink_closed_one(struct uplink *u)
     report_free(&u->report);
     documents_free(&u->documents);
     buf_close(&u->out);
+    tls_ticket_close(&u->ticket);
     free(u);
     on_closed(arg);
 }

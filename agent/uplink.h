@@ -22,8 +22,9 @@ enum {
     UPLINK_OUTBOX_BYTES = 8 << 20,        /* of measurements that wait */
     UPLINK_WANTS_MAX = 2 * REC_BATCH_MAX, /* documents that wait; more are asked again */
     UPLINK_GREETING_MS = 30000,           /* connecting and greeting together */
-    UPLINK_RESYNCS_MAX = 3, /* without an acknowledgement between them: then start anew */
-    UPLINK_USE_MS = 3000,   /* least time between two reports of use */
+    UPLINK_IDLE_MS = 300000, /* before a collector that has nothing to say gets a PING */
+    UPLINK_RESYNCS_MAX = 3,  /* without an acknowledgement between them: then start anew */
+    UPLINK_USE_MS = 3000,    /* least time between two reports of use */
 };
 
 enum uplink_state {

@@ -69,6 +69,7 @@ struct uplink {
     uv_timer_t use_timer; /* the next report of use */
     unsigned open;        /* timers, client and work item that are not closed yet */
     struct grpc_client *client;
+    struct tls_ticket ticket; /* of the newest TLS session, for the next connection */
     struct grpc_call *call;
     struct backoff backoff;
     bool patient;            /* refused for who we are: wait long */

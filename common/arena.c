@@ -1,6 +1,7 @@
 #include "common/arena.h"
 
 #include <stdalign.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ struct block {
 };
 
 struct arena {
+    atomic_uint owners;
     struct block *blocks; /* the first is the one that pieces are taken from */
     size_t next_size;     /* of the next block */
     size_t used, max;     /* bytes handed out, each piece rounded up to the alignment */
@@ -30,22 +32,31 @@ int arena_open(struct arena **out, size_t max_bytes, struct err *err)
 
     if (a == NULL)
         return err_set(err, ERR_NO_MEMORY, "no memory for an arena");
+    atomic_init(&a->owners, 1);
     a->next_size = BLOCK_LEAST;
     a->max = max_bytes;
     *out = a;
     return 0;
 }
 
-void arena_close(struct arena **a)
+struct arena *arena_share(struct arena *a)
 {
-    if (*a == NULL)
+    atomic_fetch_add(&a->owners, 1);
+    return a;
+}
+
+void arena_close(struct arena **pp)
+{
+    struct arena *a = *pp;
+
+    *pp = NULL;
+    if (a == NULL || atomic_fetch_sub(&a->owners, 1) != 1)
         return;
-    for (struct block *b = (*a)->blocks, *next; b != NULL; b = next) {
+    for (struct block *b = a->blocks, *next; b != NULL; b = next) {
         next = b->next;
         free(b);
     }
-    free(*a);
-    *a = NULL;
+    free(a);
 }
 
 /* Puts a new block of at least `size` bytes in front; where it is for one large piece only, behind

@@ -1,7 +1,7 @@
 /*
  * arena: memory for many small things that die together. Bounded by a maximum given at birth.
  *
- * Threads: one at a time.
+ * Threads: one at a time takes from it; owners may come and go on any.
  */
 #ifndef COMMON_ARENA_H
 #define COMMON_ARENA_H
@@ -14,7 +14,10 @@ struct arena;
 
 /* An empty arena, which takes memory only as it is used. ERR_NO_MEMORY. */
 int arena_open(struct arena **out, size_t max_bytes, struct err *err);
+/* Ends one owner's part in it; the last one frees it. Accepts NULL. */
 void arena_close(struct arena **a);
+/* Another owner of the same arena, from which nobody takes any more. */
+struct arena *arena_share(struct arena *a);
 
 /* Zeroed, aligned for anything. NULL with ERR_NO_MEMORY or ERR_LIMIT. `count` items of `size`
  * (overflow is checked); a count of 0 gives a valid pointer. */

@@ -134,6 +134,18 @@ void setsum_sub(struct setsum *s, const void *element, size_t len)
         s->lane[i] -= lanes[i];
 }
 
+void setsum_merge(struct setsum *s, const struct setsum *other)
+{
+    for (size_t i = 0; i < 4; i++)
+        s->lane[i] += other->lane[i];
+}
+
+void setsum_part(struct setsum *s, const struct setsum *other)
+{
+    for (size_t i = 0; i < 4; i++)
+        s->lane[i] -= other->lane[i];
+}
+
 bool setsum_eq(const struct setsum *a, const struct setsum *b)
 {
     return memcmp(a->lane, b->lane, sizeof(a->lane)) == 0;

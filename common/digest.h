@@ -52,6 +52,9 @@ struct setsum {
 
 void setsum_add(struct setsum *s, const void *element, size_t len);
 void setsum_sub(struct setsum *s, const void *element, size_t len);
+/* Adds, or takes away, a whole other set. */
+void setsum_merge(struct setsum *s, const struct setsum *other);
+void setsum_part(struct setsum *s, const struct setsum *other);
 bool setsum_eq(const struct setsum *a, const struct setsum *b);
 void setsum_bytes(const struct setsum *s, uint8_t out[32]); /* lanes little-endian */
 void setsum_from_bytes(struct setsum *s, const uint8_t in[32]);

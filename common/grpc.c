@@ -24,6 +24,7 @@ struct grpc_call *grpc_call_new(struct grpc_conn *conn, int32_t stream, struct e
     call->conn = conn;
     call->stream = stream;
     call->status = GRPC_STATUS_NONE;
+    call->since = uv_now(conn->timer.loop);
     buf_init(&call->body, conn->limits->message_max + 1);
     buf_init(&call->backlog, GRPC_WINDOW);
     list_push(&conn->calls, &call->node);
@@ -150,6 +151,7 @@ static int check_prefix(struct grpc_call *call)
 static void deliver_message(struct grpc_call *call, const uint8_t *data)
 {
     call->prefix_len = 0;
+    call->heard = true;
     if (call->handler != NULL && call->handler->on_message != NULL)
         call->handler->on_message(call, data, call->message_len, call->arg);
 }
@@ -408,6 +410,7 @@ void grpc_call_finish(struct grpc_call *call, int status, const char *message)
     if (call->over || call->finished || !grpc_conn_is_up(conn))
         return;
     call->finished = true;
+    call->since = uv_now(conn->timer.loop);
     if (conn->server) {
         set_status(call, status, message);
         go_deaf(call);
@@ -460,6 +463,11 @@ const char *grpc_call_peer(const struct grpc_call *call)
 bool grpc_call_is_secure(const struct grpc_call *call)
 {
     return call->conn->tls != NULL;
+}
+
+bool grpc_call_is_resumed(const struct grpc_call *call)
+{
+    return call->conn->tls != NULL && tls_resumed(call->conn->tls);
 }
 
 const char *grpc_call_peer_name(const struct grpc_call *call)

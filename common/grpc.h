@@ -95,7 +95,8 @@ void *grpc_call_arg(const struct grpc_call *call);
 /* "10.1.2.3:4711", "unix (pid 123)", or "unix" where the kernel does not say (on a client, or from
  * another PID namespace); valid as long as the call. */
 const char *grpc_call_peer(const struct grpc_call *call);
-bool grpc_call_is_secure(const struct grpc_call *call); /* TLS */
+bool grpc_call_is_secure(const struct grpc_call *call);  /* TLS */
+bool grpc_call_is_resumed(const struct grpc_call *call); /* TLS, by a session of before */
 /* See tls_peer_name() / tls_peer_is(); "" / false without TLS client certificate. */
 const char *grpc_call_peer_name(const struct grpc_call *call);
 bool grpc_call_peer_is(const struct grpc_call *call, const char *name);
@@ -144,6 +145,9 @@ int grpc_client_open(struct grpc_client **out, uv_loop_t *loop, const struct grp
                      const struct uvx_address *address, struct tls_context *tls,
                      const char *server_name, const struct grpc_client_events *events, void *arg,
                      struct err *err);
+/* Right after opening: resumes the TLS session that the ticket holds, and keeps the next one there.
+ * It outlives the client, and serves one client after the other for the same address. */
+void grpc_client_use_ticket(struct grpc_client *client, struct tls_ticket *ticket);
 /* Opens a call; only between on_ready and on_down. NULL with *err else. */
 struct grpc_call *grpc_client_call(struct grpc_client *client, const char *path,
                                    const struct grpc_handler *handler, void *arg, struct err *err);

@@ -2,9 +2,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "common/check.h"
 #include "common/cleanup.h"
+
+#define PATIENCE_MS 1000 /* more for a peer whose bytes we have not read yet */
 
 /* libuv's callbacks, in time order. */
 static void on_timer(uv_timer_t *timer);
@@ -92,11 +95,45 @@ static void look_at_silence(struct grpc_conn *conn, uint64_t now)
     }
 }
 
+/* A peer may answer every ping and yet open calls that it never says anything on, or never take the
+ * end of a call, which then would be held with all that waits before it. */
+static void end_idle_calls(struct grpc_conn *conn, uint64_t now)
+{
+    if (!conn->server)
+        return;
+    list_each (it, &conn->calls) {
+        struct grpc_call *call = list_entry(it, struct grpc_call, node);
+
+        if (now - call->since < conn->limits->idle_ms)
+            continue;
+        if (call->finished)
+            grpc_call_cancel(call);
+        else if (!call->heard)
+            grpc_call_finish(call, GRPC_DEADLINE_EXCEEDED, "no message came in time");
+    }
+}
+
 static void close_handles(struct grpc_conn *conn);
 static void wind_up(struct grpc_conn *conn);
 
+/* Whether bytes of the peer lie unread: then it is we who are late, as when a fleet comes at once.
+ */
+static bool has_unread(const struct grpc_conn *conn)
+{
+    int fd, bytes = 0;
+
+    return conn->io_open && uv_fileno(&conn->io.handle, &fd) == 0 &&
+           ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
 static void on_late(struct grpc_conn *conn)
 {
+    bool joining = conn->state == GRPC_CONN_HANDSHAKE || conn->state == GRPC_CONN_OPEN;
+
+    if (conn->server && joining && has_unread(conn)) {
+        grpc_conn_deadline(conn, PATIENCE_MS);
+        return;
+    }
     conn->deadline = 0;
     switch (conn->state) {
     case GRPC_CONN_NEW:
@@ -128,10 +165,12 @@ static void on_timer(uv_timer_t *timer)
     struct grpc_conn *conn = timer->data;
     uint64_t now = uv_now(timer->loop);
 
-    if (conn->deadline != 0 && now >= conn->deadline)
+    if (conn->deadline != 0 && now >= conn->deadline) {
         on_late(conn);
-    else if (conn->limits->idle_ms > 0 && grpc_conn_is_up(conn) && conn->why.kind == ERR_NONE)
+    } else if (conn->limits->idle_ms > 0 && grpc_conn_is_up(conn) && conn->why.kind == ERR_NONE) {
+        end_idle_calls(conn, now);
         look_at_silence(conn, now);
+    }
     if (conn->state != GRPC_CONN_CLOSING)
         arm(conn);
 }
@@ -143,15 +182,18 @@ static void on_h2_headers(struct h2 *h, int32_t stream, const struct h2_header *
 {
     struct grpc_conn *conn = arg;
     struct grpc_call *call;
+    bool begun = false;
 
     (void)h;
     if (conn->server && !trailers) {
         conn->events->on_request(conn, stream, list, count);
-        if (!conn->had_call)
-            grpc_conn_deadline(conn, 0);
-        conn->had_call = true;
+        begun = true;
     }
     call = grpc_call_find(conn, stream);
+    if (begun && call != NULL && !conn->stopping) { /* a request that was refused is no call */
+        conn->has_calls = true;
+        grpc_conn_deadline(conn, 0);
+    }
     if (call != NULL)
         grpc_call_on_headers(call, list, count, end_stream);
 }
@@ -246,6 +288,7 @@ void grpc_conn_unref(struct grpc_conn *conn)
     if (--conn->refs > 0)
         return;
     tls_close(&conn->tls);
+    buf_close(&conn->cipher);
     h2_close(&conn->h2);
     conn->events->on_closed(conn);
 }
@@ -330,6 +373,20 @@ static void settle_calls(struct grpc_conn *conn)
     }
 }
 
+/* A peer's connection is there for calls: without any that runs it ends. */
+static void watch_for_calls(struct grpc_conn *conn)
+{
+    bool any = false;
+
+    list_each (it, &conn->calls) {
+        any = any || !list_entry(it, struct grpc_call, node)->finished;
+    }
+    if (!conn->server || conn->state != GRPC_CONN_OPEN || any == conn->has_calls)
+        return;
+    conn->has_calls = any;
+    grpc_conn_deadline(conn, any ? 0 : conn->limits->idle_ms);
+}
+
 /* Whether nothing more can come of this connection. */
 static void notice_end(struct grpc_conn *conn)
 {
@@ -359,6 +416,7 @@ void grpc_conn_settle(struct grpc_conn *conn)
     if (grpc_conn_is_up(conn))
         settle_calls(conn);
     grpc_io_write(conn);
+    watch_for_calls(conn);
     notice_end(conn);
     if (conn->why.kind != ERR_NONE ||
         (conn->stopping && (conn->state != GRPC_CONN_DRAINING || conn->call_count == 0)))

@@ -44,6 +44,7 @@ struct grpc_pump {
     uv_prepare_t before_poll;
     uv_check_t after_poll;
     struct list marked; /* struct grpc_conn.mark */
+    char *lent;         /* see grpc_pump_lend(); NULL before the first read */
     unsigned open_handles;
     void (*on_closed)(struct grpc_pump *pump);
 };
@@ -51,6 +52,9 @@ struct grpc_pump {
 /* Also makes the process ignore SIGPIPE, where its disposition still is the default. */
 void grpc_pump_open(struct grpc_pump *pump, uv_loop_t *loop);
 void grpc_pump_close(struct grpc_pump *pump, void (*on_closed)(struct grpc_pump *pump));
+/* Where one read of any of its connections may put its bytes; what is not dealt with at once must
+ * be copied. Empty without memory. */
+uv_buf_t grpc_pump_lend(struct grpc_pump *pump);
 
 /* ---- connection (grpc_conn.c) ---------------------------------------------------------------- */
 
@@ -91,7 +95,8 @@ struct grpc_conn {
     const struct grpc_conn_events *events;
     void *owner;
     bool server;
-    struct list node; /* the owner's */
+    struct tls_ticket *ticket; /* client: of the TLS session to resume, or NULL */
+    struct list node;          /* the owner's */
 
     enum grpc_conn_state state;
     union grpc_io io;
@@ -99,12 +104,13 @@ struct grpc_conn {
     uv_shutdown_t shutdown;
     unsigned refs; /* open handles and requests under way */
     struct tls *tls;
+    struct buf cipher; /* what TLS says of itself; it goes with what HTTP/2 says next */
     struct h2 *h2;
     struct list mark;  /* in pump->marked */
     struct list calls; /* struct grpc_call.node */
     size_t call_count;
     bool io_open;    /* io is an open handle */
-    bool had_call;   /* server: the first call has come */
+    bool has_calls;  /* server: some call runs */
     bool going_away; /* the peer takes no more calls */
     bool pinged, stopping;
     bool dead;      /* the transport carries nothing any more */
@@ -164,11 +170,13 @@ struct grpc_call {
     const struct grpc_handler *handler; /* NULL: nobody is told */
     void *arg;
     bool responded; /* server: response headers are sent */
+    bool heard;     /* a message has come */
     bool finished;  /* grpc_call_finish() was called */
     bool deaf;      /* messages are dropped: finished (server), cancelled, or broken */
     bool peer_done; /* END_STREAM came */
     bool half_told; /* on_half_closed was called */
     bool over;      /* the stream is closed: on_closed follows what is still to deliver */
+    uint64_t since; /* uv_now() of its begin; once finished, of that */
     unsigned paused;
     int status;    /* GRPC_STATUS_NONE: not known yet */
     char *message; /* of the status; NULL: "" */

@@ -4,9 +4,8 @@
 #include "common/cleanup.h"
 #include "common/grpc_conn.h"
 
-#define READ_BYTES (64 * 1024)           /* lent for one read, never kept */
-#define PLAIN_BYTES_MAX (2 * READ_BYTES) /* of one read and a record begun before it */
-#define PULL_BYTES_MAX (64 * 1024)       /* taken from HTTP/2 for one write */
+#define PLAIN_BYTES_MAX (128 * 1024) /* of one read and a record begun before it */
+#define PULL_BYTES_MAX (64 * 1024)   /* taken from HTTP/2 for one write */
 #define CIPHER_BYTES_MAX (2 * PULL_BYTES_MAX)
 #define WRITE_QUEUE_MAX (256 * 1024) /* in libuv; beyond, nothing is taken from HTTP/2 */
 #define CONN_WINDOW_MAX (16 * 1024 * 1024)
@@ -90,16 +89,21 @@ static int send_bytes(struct grpc_conn *conn, const struct buf *bytes, struct er
     return queue_bytes(conn, bytes->data + n, bytes->len - (size_t)n, err);
 }
 
+static int send_cipher(struct grpc_conn *conn, struct err *err)
+{
+    int rc = send_bytes(conn, &conn->cipher, err);
+
+    buf_close(&conn->cipher);
+    return rc;
+}
+
 static int send_plain(struct grpc_conn *conn, const struct buf *plain, struct err *err)
 {
-    AUTO(buf_close) struct buf cipher;
-
-    buf_init(&cipher, CIPHER_BYTES_MAX);
     if (conn->tls == NULL)
         return send_bytes(conn, plain, err);
-    if (tls_write(conn->tls, plain->data, plain->len, &cipher, err) != 0)
+    if (tls_write(conn->tls, plain->data, plain->len, &conn->cipher, err) != 0)
         return -1;
-    return send_bytes(conn, &cipher, err);
+    return send_cipher(conn, err);
 }
 
 static void transport_failed(struct grpc_conn *conn, const struct err *why)
@@ -125,6 +129,9 @@ void grpc_io_write(struct grpc_conn *conn)
         if (rc != 0 || plain.len == 0)
             break;
     }
+    if (conn->cipher.len > 0 && !conn->dead && grpc_io_queued(conn) < WRITE_QUEUE_MAX &&
+        send_cipher(conn, &err) != 0)
+        transport_failed(conn, &err);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -193,17 +200,11 @@ static void receive_plain(struct grpc_conn *conn, const uint8_t *data, size_t le
 static void receive_cipher(struct grpc_conn *conn, const uint8_t *data, size_t len)
 {
     AUTO(buf_close) struct buf plain;
-    AUTO(buf_close) struct buf cipher;
-    struct err err, sent_err;
+    struct err err;
     int rc;
 
     buf_init(&plain, PLAIN_BYTES_MAX);
-    buf_init(&cipher, CIPHER_BYTES_MAX);
-    rc = tls_feed(conn->tls, data, len, &plain, &cipher, &err);
-    if (send_bytes(conn, &cipher, &sent_err) != 0 && rc == 0) {
-        transport_failed(conn, &sent_err);
-        return;
-    }
+    rc = tls_feed(conn->tls, data, len, &plain, &conn->cipher, &err);
     if (tls_ready(conn->tls) && (plain.len > 0 || conn->h2 == NULL))
         receive_plain(conn, plain.data, plain.len);
     if (rc != 0)
@@ -214,11 +215,10 @@ static void receive_cipher(struct grpc_conn *conn, const uint8_t *data, size_t l
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 {
-    char *memory = malloc(READ_BYTES);
+    const struct grpc_conn *conn = handle->data;
 
-    (void)handle;
     (void)suggested;
-    *out = uv_buf_init(memory, memory == NULL ? 0 : READ_BYTES);
+    *out = grpc_pump_lend(conn->pump);
 }
 
 static void on_lost(struct grpc_conn *conn, int status)
@@ -242,7 +242,7 @@ static void on_lost(struct grpc_conn *conn, int status)
 
 static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 {
-    AUTO_FREE char *memory = buf->base;
+    const uint8_t *bytes = (const uint8_t *)buf->base;
     struct grpc_conn *conn = stream->data;
 
     if (nread < 0) {
@@ -256,9 +256,9 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
     if (conn->state >= GRPC_CONN_LINGERING || conn->why.kind != ERR_NONE)
         return;
     if (conn->tls != NULL)
-        receive_cipher(conn, (const uint8_t *)memory, (size_t)nread);
+        receive_cipher(conn, bytes, (size_t)nread);
     else
-        receive_plain(conn, (const uint8_t *)memory, (size_t)nread);
+        receive_plain(conn, bytes, (size_t)nread);
     grpc_conn_mark(conn);
 }
 
@@ -267,16 +267,13 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
 static int begin_tls(struct grpc_conn *conn, struct tls_context *ctx, const char *server_name,
                      struct err *err)
 {
-    AUTO(buf_close) struct buf cipher;
-
-    buf_init(&cipher, CIPHER_BYTES_MAX);
     if (tls_open(&conn->tls, ctx, server_name, err) != 0)
         return -1;
     if (conn->server)
         return 0;
-    if (tls_start(conn->tls, &cipher, err) != 0)
-        return -1;
-    return send_bytes(conn, &cipher, err);
+    if (conn->ticket != NULL)
+        tls_use_ticket(conn->tls, conn->ticket);
+    return tls_start(conn->tls, &conn->cipher, err);
 }
 
 int grpc_io_begin(struct grpc_conn *conn, struct tls_context *ctx, const char *server_name,
@@ -285,6 +282,7 @@ int grpc_io_begin(struct grpc_conn *conn, struct tls_context *ctx, const char *s
     int rc;
 
     conn->heard = conn->moved = uv_now(conn->timer.loop);
+    buf_init(&conn->cipher, CIPHER_BYTES_MAX);
     grpc_conn_move(conn, GRPC_CONN_HANDSHAKE);
     if (ctx != NULL && begin_tls(conn, ctx, server_name, err) != 0)
         return -1;
@@ -307,11 +305,8 @@ static void on_shutdown(uv_shutdown_t *req, int status)
 
 void grpc_io_end(struct grpc_conn *conn)
 {
-    AUTO(buf_close) struct buf cipher;
-
-    buf_init(&cipher, CIPHER_BYTES_MAX);
     if (conn->tls != NULL &&
-        (tls_shutdown(conn->tls, &cipher, NULL) != 0 || send_bytes(conn, &cipher, NULL) != 0))
+        (tls_shutdown(conn->tls, &conn->cipher, NULL) != 0 || send_cipher(conn, NULL) != 0))
         conn->dead = true;
     if (!conn->dead && uv_shutdown(&conn->shutdown, &conn->io.stream, on_shutdown) == 0)
         conn->refs++;

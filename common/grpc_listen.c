@@ -131,6 +131,11 @@ static int listen_unix(struct grpc_server *server, const char *path, struct tls_
     if (rc == 0)
         return 0;
     grpc_listener_close(listener);
+    if (rc == UV_EACCES) /* libuv says so also where the folder is missing */
+        return err_set(err, ERR_DENIED,
+                       "listen on unix socket %s: its folder does not exist or may not be written: "
+                       "make it, or check its owner and mode",
+                       path);
     return uvx_fail(err, rc, "listen on unix socket %s", path);
 }
 
@@ -151,14 +156,30 @@ static int listen_at(struct grpc_server *server, const struct sockaddr *sa, stru
     return rc;
 }
 
+/* What to do about it, where we know. */
+static const char *advice(int rc)
+{
+    switch (rc) {
+    case UV_EADDRINUSE:
+        return ": stop the program that listens there (ss -ltnp shows it) or choose another port";
+    case UV_EADDRNOTAVAIL:
+        return ": this machine does not have it: name one that it has (ip address shows them)";
+    case UV_EACCES:
+        return ": choose a port from 1024, or give the right to use a lower one "
+               "(CAP_NET_BIND_SERVICE)";
+    default:
+        return "";
+    }
+}
+
 static int fail_listen(const struct uvx_address *a, int rc, struct err *err)
 {
-    if (rc == UV_EADDRINUSE)
-        return err_set(err, ERR_CONFLICT,
-                       "listen on %s:%s: address already in use: stop the program that listens "
-                       "there (ss -ltnp shows it) or choose another port",
-                       a->host, a->port);
-    return uvx_fail(err, rc, "listen on %s:%s", a->host, a->port);
+    enum err_kind kind = rc == UV_EADDRINUSE ? ERR_CONFLICT : rc == UV_EACCES ? ERR_DENIED : ERR_IO;
+    bool v6 = strchr(a->host, ':') != NULL;
+    char reason[128];
+
+    return err_set(err, kind, "listen on %s%s%s:%s: %s%s", v6 ? "[" : "", a->host, v6 ? "]" : "",
+                   a->port, uv_strerror_r(rc, reason, sizeof(reason)), advice(rc));
 }
 
 static void set_port(struct sockaddr *sa, int port)
@@ -221,8 +242,11 @@ int grpc_server_listen(struct grpc_server *server, const struct uvx_address *add
         return listen_any(server, address, tls, err);
     rc = getaddrinfo(address->host, address->port, &hints, &found);
     if (rc != 0)
-        return err_set(err, ERR_USAGE, "listen on %s:%s: %s", address->host, address->port,
-                       gai_strerror(rc));
+        return err_set(
+            err, ERR_UNAVAILABLE,
+            "listen on \"%s\": %s: give an address of this machine, or a name of it that "
+            "resolves",
+            address->host, gai_strerror(rc));
     return listen_all(server, address, found, tls, err);
 }
 

@@ -1,6 +1,9 @@
 #include <signal.h>
+#include <stdlib.h>
 
 #include "common/grpc_conn.h"
+
+#define READ_BYTES (64 * 1024)
 
 /* Settling may mark again (a handler sends): until nothing is left. Each connection stops by
  * itself when its write queue is full, so this ends. */
@@ -28,8 +31,10 @@ static void on_handle_closed(uv_handle_t *handle)
 {
     struct grpc_pump *pump = handle->data;
 
-    if (--pump->open_handles == 0)
-        pump->on_closed(pump);
+    if (--pump->open_handles > 0)
+        return;
+    free(pump->lent);
+    pump->on_closed(pump);
 }
 
 /* libuv writes with write(2): a peer that is gone must be an error, not the end of the process.
@@ -50,7 +55,15 @@ void grpc_pump_open(struct grpc_pump *pump, uv_loop_t *loop)
     pump->before_poll.data = pump;
     pump->after_poll.data = pump;
     pump->open_handles = 2;
+    pump->lent = NULL;
     list_init(&pump->marked);
+}
+
+uv_buf_t grpc_pump_lend(struct grpc_pump *pump)
+{
+    if (pump->lent == NULL)
+        pump->lent = malloc(READ_BYTES);
+    return uv_buf_init(pump->lent, pump->lent == NULL ? 0 : READ_BYTES);
 }
 
 void grpc_conn_mark(struct grpc_conn *conn)

@@ -59,10 +59,19 @@ static void close_option(nghttp2_option **option)
     nghttp2_option_del(*option);
 }
 
+/* Frames of unknown types are ignored, but not for free: each of them is shown to us. */
+static void count_unknown_frames(nghttp2_session_callbacks *cbs, nghttp2_option *option)
+{
+    for (unsigned type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; type++)
+        nghttp2_option_set_user_recv_extension_type(option, (uint8_t)type);
+    nghttp2_session_callbacks_set_unpack_extension_callback(cbs, h2_on_unknown_frame);
+}
+
 static int make_session(struct h2 *h)
 {
     AUTO(close_callbacks) nghttp2_session_callbacks *cbs = NULL;
     AUTO(close_option) nghttp2_option *option = NULL;
+    nghttp2_mem memory = h2_memory(h);
 
     if (nghttp2_session_callbacks_new(&cbs) != 0 || nghttp2_option_new(&option) != 0)
         return -1;
@@ -72,10 +81,11 @@ static int make_session(struct h2 *h)
     nghttp2_session_callbacks_set_on_frame_recv_callback(cbs, h2_on_frame);
     nghttp2_session_callbacks_set_on_frame_send_callback(cbs, h2_on_frame_sent);
     nghttp2_session_callbacks_set_on_stream_close_callback(cbs, h2_on_stream_close);
+    count_unknown_frames(cbs, option);
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
-    return (h->server ? nghttp2_session_server_new2(&h->session, cbs, h, option)
-                      : nghttp2_session_client_new2(&h->session, cbs, h, option)) == 0
+    return (h->server ? nghttp2_session_server_new3(&h->session, cbs, h, option, &memory)
+                      : nghttp2_session_client_new3(&h->session, cbs, h, option, &memory)) == 0
                ? 0
                : -1;
 }

@@ -1,6 +1,7 @@
 /*
- * h2_private: what the parts of h2 share: h2.c (life and bytes), h2_event.c (telling the owner),
- * h2_receive.c and h2_send.c (nghttp2's callbacks, and what the owner sends).
+ * h2_private: what the parts of h2 share: h2.c (life and bytes), h2_memory.c (nghttp2's allocator),
+ * h2_event.c (telling the owner), h2_receive.c and h2_send.c (nghttp2's callbacks, and what the
+ * owner sends).
  *
  * Threads: the connection's loop.
  */
@@ -14,6 +15,8 @@
 
 #define H2_EVENTS_BYTES_MAX (1024 * 1024) /* what one step may expand to; HPACK can inflate */
 #define H2_PING_CREDIT_MAX 1000
+#define H2_WINDOW_CREDIT_MAX 4000
+#define H2_WINDOWS_EACH_DATA 4 /* the stream's and the connection's, and as many to spare */
 
 struct h2_stream {
     struct list node;
@@ -33,6 +36,8 @@ struct h2_stream {
 
 struct h2 {
     nghttp2_session *session;
+    void *frame; /* its one mapped allocation, or NULL */
+    size_t frame_size;
     struct h2_limits limits;
     const struct h2_handler *handler;
     void *arg;
@@ -46,8 +51,9 @@ struct h2 {
     bool peer_ready;
     uint64_t minute_start; /* flood window, clock_mono_ns() */
     uint32_t minute_count;
-    uint32_t ping_credit; /* pings that our data excuses */
-    struct err fault;     /* set inside a callback, told by h2_feed() or h2_pull() */
+    uint32_t ping_credit;   /* pings that our data excuses */
+    uint32_t window_credit; /* the same for WINDOW_UPDATE */
+    struct err fault;       /* set inside a callback, told by h2_feed() or h2_pull() */
     char trouble[160];
 };
 
@@ -56,6 +62,9 @@ struct h2_stream *h2_stream_new(struct h2 *h);
 void h2_stream_free(struct h2_stream *s);
 struct h2_stream *h2_stream_find(const struct h2 *h, int32_t id);
 size_t h2_stream_queued(const struct h2_stream *s);
+
+/* The allocator for the session of `h`, which outlives it (h2_memory.c). */
+nghttp2_mem h2_memory(struct h2 *h);
 
 /* ---- events (h2_event.c) --------------------------------------------------------------------- */
 
@@ -93,6 +102,7 @@ int h2_on_data_chunk(nghttp2_session *s, uint8_t flags, int32_t id, const uint8_
                      void *arg);
 int h2_on_frame(nghttp2_session *s, const nghttp2_frame *frame, void *arg);
 int h2_on_frame_sent(nghttp2_session *s, const nghttp2_frame *frame, void *arg);
+int h2_on_unknown_frame(nghttp2_session *s, void **payload, const nghttp2_frame_hd *hd, void *arg);
 int h2_on_stream_close(nghttp2_session *s, int32_t id, uint32_t code, void *arg);
 
 /* Counts frames that cost us and say nothing (resets, pings, settings, empty data: "Rapid Reset"

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,6 +130,15 @@ static int count_ping(struct h2 *h)
     return 0;
 }
 
+/* Windows are given back for data that we send. */
+static int count_window(struct h2 *h)
+{
+    if (h->window_credit == 0)
+        return h2_count_flood(h, "WINDOW_UPDATE");
+    h->window_credit--;
+    return 0;
+}
+
 int h2_on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     struct h2 *h = arg;
@@ -145,6 +155,8 @@ int h2_on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
         return ack ? 0 : h2_count_flood(h, "SETTINGS");
     case NGHTTP2_PING:
         return ack ? 0 : count_ping(h);
+    case NGHTTP2_WINDOW_UPDATE:
+        return count_window(h);
     case NGHTTP2_RST_STREAM:
         return h2_count_flood(h, "RST_STREAM");
     case NGHTTP2_PRIORITY:
@@ -154,6 +166,16 @@ int h2_on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
     default:
         return 0;
     }
+}
+
+int h2_on_unknown_frame(nghttp2_session *session, void **payload, const nghttp2_frame_hd *hd,
+                        void *arg)
+{
+    (void)session;
+    (void)payload;
+    (void)hd;
+    return h2_count_flood(arg, "a frame of unknown type") == 0 ? NGHTTP2_ERR_CANCEL
+                                                               : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 int h2_on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *arg)

@@ -76,6 +76,8 @@ int h2_on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void 
                  nghttp2_http2_strerror(frame->goaway.error_code));
     if (type == NGHTTP2_DATA && h->ping_credit < H2_PING_CREDIT_MAX)
         h->ping_credit++;
+    if (type == NGHTTP2_DATA && h->window_credit < H2_WINDOW_CREDIT_MAX)
+        h->window_credit += H2_WINDOWS_EACH_DATA;
     if ((type == NGHTTP2_DATA || type == NGHTTP2_HEADERS) &&
         (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
         on_end_sent(h, frame->hd.stream_id);

@@ -292,6 +292,17 @@ int imageref_parse(struct imageref *out, const char *text, struct err *err)
     return 0;
 }
 
+int imageref_repository(const char *name, char *out)
+{
+    struct imageref ref;
+    int len;
+
+    if (imageref_parse(&ref, name, NULL) != 0)
+        return -1;
+    len = snprintf(out, IMAGEREF_MAX + 1, "%s/%s", ref.registry, ref.repository);
+    return len <= IMAGEREF_MAX ? 0 : -1;
+}
+
 char *imageref_text(const struct imageref *r, char *out)
 {
     return print(out, r, true, r->repository);

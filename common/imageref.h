@@ -29,6 +29,10 @@ int imageref_parse(struct imageref *out, const char *text, struct err *err);
 /* The normal form ("docker.io/library/debian:12"), into a caller's buffer of IMAGEREF_MAX + 1. */
 char *imageref_text(const struct imageref *r, char *out);
 
+/* "registry/repository" of a name in normal form, without tag and digest, into a buffer of
+ * IMAGEREF_MAX + 1; -1 where the name breaks the grammar or that form is longer. */
+int imageref_repository(const char *name, char *out);
+
 /* The familiar form that people type ("debian:12"). */
 char *imageref_familiar(const struct imageref *r, char *out);
 

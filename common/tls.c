@@ -4,28 +4,12 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <string.h>
-#include <strings.h>
 
 #include "common/check.h"
 #include "common/cleanup.h"
 #include "common/tls_private.h"
 
-#define READ_STEP 4096
-#define NAMES_MAX 100 /* DNS names of one certificate that are looked at */
-
-struct tls {
-    SSL *ssl;
-    char *server_name; /* client: what the certificate must speak for */
-    const uint8_t *in; /* during a call: ciphertext not yet taken by OpenSSL */
-    size_t in_len;
-    struct buf *out;    /* during a call: where ciphertext goes */
-    struct err out_err; /* why `out` took no more */
-    bool ready, peer_closed;
-    char *common_name; /* of the peer's certificate, or NULL */
-    bool has_san;
-    char **names; /* its DNS subjectAltNames */
-    size_t name_count;
-};
+#define READ_STEP 4096 /* most plaintext asked for at once */
 
 /* ---- the BIO: OpenSSL's socket --------------------------------------------------------------- */
 
@@ -120,6 +104,7 @@ int tls_open(struct tls **out, struct tls_context *ctx, const char *server_name,
 
     if (t == NULL)
         return err_set(err, ERR_NO_MEMORY, "TLS session");
+    t->ctx = ctx;
     t->ssl = SSL_new(ctx->ssl);
     bio = BIO_new(ctx->bytes);
     if (t->ssl == NULL || bio == NULL) {
@@ -127,6 +112,7 @@ int tls_open(struct tls **out, struct tls_context *ctx, const char *server_name,
         ERR_clear_error();
         return err_set(err, ERR_NO_MEMORY, "TLS session");
     }
+    SSL_set_app_data(t->ssl, t);
     BIO_set_data(bio, t);
     BIO_set_init(bio, 1);
     SSL_set_bio(t->ssl, bio, bio); /* takes the one reference */
@@ -146,11 +132,12 @@ void tls_close(struct tls **tp)
 
     if (t == NULL)
         return;
+    /* A connection that was cut off spoils no session (TLS 1.3 asks for no goodbye). */
+    if (t->ssl != NULL)
+        SSL_set_shutdown(t->ssl, SSL_SENT_SHUTDOWN);
     SSL_free(t->ssl);
-    for (size_t i = 0; i < t->name_count; i++)
-        free(t->names[i]);
-    free(t->names);
-    free(t->common_name);
+    tls_identity_unref(&t->offered);
+    tls_identity_unref(&t->identity);
     free(t->server_name);
     free(t);
     *tp = NULL;
@@ -237,76 +224,21 @@ static int fail_ssl(struct tls *t, struct err *err)
                    words == NULL ? why : words);
 }
 
-/* ---- names of the peer ----------------------------------------------------------------------- */
-
-/* A copy as a C string; NULL when it holds a NUL byte ("good.example\0.evil.example"). */
-static char *copy_name(const ASN1_STRING *s)
-{
-    const char *data = (const char *)ASN1_STRING_get0_data(s);
-    size_t len = (size_t)ASN1_STRING_length(s);
-
-    if (len == 0 || memchr(data, '\0', len) != NULL)
-        return NULL;
-    return strndup(data, len);
-}
-
-static void note_san(struct tls *t, const GENERAL_NAMES *list)
-{
-    int count = sk_GENERAL_NAME_num(list);
-
-    if (count > NAMES_MAX)
-        count = NAMES_MAX;
-    t->names = calloc((size_t)count + 1, sizeof(*t->names));
-    if (t->names == NULL)
-        return;
-    for (int i = 0; i < count; i++) {
-        const GENERAL_NAME *name = sk_GENERAL_NAME_value(list, i);
-        char *text = name->type == GEN_DNS ? copy_name(name->d.dNSName) : NULL;
-
-        if (text != NULL)
-            t->names[t->name_count++] = text;
-    }
-}
-
-static void note_common_name(struct tls *t, const X509 *cert)
-{
-    const X509_NAME *subject = X509_get_subject_name(cert);
-    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-
-    if (at >= 0)
-        t->common_name = copy_name(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
-}
-
-/* Without memory fewer names are known, so less is allowed. */
-static void note_peer(struct tls *t)
-{
-    const X509 *cert = SSL_get0_peer_certificate(t->ssl);
-    GENERAL_NAMES *list;
-
-    if (cert == NULL)
-        return;
-    note_common_name(t, cert);
-    t->has_san = X509_get_ext_by_NID(cert, NID_subject_alt_name, -1) >= 0;
-    list = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
-    if (list != NULL)
-        note_san(t, list);
-    GENERAL_NAMES_free(list);
-    ERR_clear_error();
-}
+/* ---- the peer -------------------------------------------------------------------------------- */
 
 const char *tls_peer_name(const struct tls *t)
 {
-    if (t->name_count > 0)
-        return t->names[0];
-    return t->common_name == NULL ? "" : t->common_name;
+    return t->identity == NULL ? "" : tls_identity_name(t->identity);
 }
 
 bool tls_peer_is(const struct tls *t, const char *name)
 {
-    for (size_t i = 0; i < t->name_count; i++)
-        if (strcasecmp(t->names[i], name) == 0)
-            return true;
-    return !t->has_san && t->common_name != NULL && strcasecmp(t->common_name, name) == 0;
+    return t->identity != NULL && tls_identity_is(t->identity, name);
+}
+
+bool tls_resumed(const struct tls *t)
+{
+    return t->ready && SSL_session_reused(t->ssl) == 1;
 }
 
 /* ---- bytes ----------------------------------------------------------------------------------- */
@@ -325,22 +257,34 @@ static int handshake(struct tls *t, struct err *err)
     SSL_get0_alpn_selected(t->ssl, &alpn, &alpn_len);
     if (alpn_len != 2 || memcmp(alpn, "h2", 2) != 0)
         return err_set(err, ERR_DENIED, "TLS: the peer did not agree on HTTP/2 (ALPN h2)");
-    note_peer(t);
+    if (tls_resume_note_peer(t, err) != 0)
+        return -1;
     t->ready = true;
     return 1;
 }
 
+/* How much plaintext the next read may bring: no more than there is ciphertext, except of a record
+ * that OpenSSL has already taken. 0: the rest is for the next time, and OpenSSL is not asked. */
+static size_t readable(const struct tls *t)
+{
+    if (SSL_has_pending(t->ssl) == 1 || t->in_len > READ_STEP)
+        return READ_STEP;
+    return t->in_len;
+}
+
 static int decrypt(struct tls *t, struct buf *plain, struct err *err)
 {
-    while (!t->peer_closed) {
-        uint8_t *to = buf_reserve(plain, READ_STEP, err);
+    size_t most;
+
+    while (!t->peer_closed && (most = readable(t)) > 0) {
+        uint8_t *to = buf_reserve(plain, most, err);
         size_t len = 0;
         int rc, why;
 
         if (to == NULL)
             return -1;
         ERR_clear_error();
-        rc = SSL_read_ex(t->ssl, to, READ_STEP, &len);
+        rc = SSL_read_ex(t->ssl, to, most, &len);
         if (rc == 1) {
             buf_commit(plain, len);
             continue;

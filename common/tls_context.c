@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "common/cleanup.h"
+#include "common/log.h"
 #include "common/tls.h"
 #include "common/tls_private.h"
 
@@ -94,7 +95,8 @@ static int check_dates(const X509 *cert, const char *path, struct err *err)
 
     if (X509_cmp_current_time(X509_get0_notAfter(cert)) < 0) {
         date_text(date, sizeof(date), X509_get0_notAfter(cert));
-        return err_set(err, ERR_DENIED, "certificate %s: expired on %s", path, date);
+        return err_set(err, ERR_DENIED, "certificate %s: expired on %s: issue a new one", path,
+                       date);
     }
     if (X509_cmp_current_time(X509_get0_notBefore(cert)) > 0) {
         date_text(date, sizeof(date), X509_get0_notBefore(cert));
@@ -138,6 +140,16 @@ static int load_chain(SSL_CTX *ctx, const char *path, struct err *err)
     return 0;
 }
 
+/* Said, not refused: where secrets are mounted, modes are often not ours to choose. */
+static void warn_if_exposed(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) == 0 && (st.st_mode & S_IRWXO) != 0)
+        log_event(LOG_WARN, "key-exposed", "key", path, "text",
+                  "every user of this machine may read or change it: chmod 600", NULL);
+}
+
 static int load_key(SSL_CTX *ctx, const struct tls_files *files, struct err *err)
 {
     AUTO(close_bio) BIO *bio = open_pem(files->key, "key", err);
@@ -157,6 +169,7 @@ static int load_key(SSL_CTX *ctx, const struct tls_files *files, struct err *err
     if (SSL_CTX_use_PrivateKey(ctx, key) != 1 || SSL_CTX_check_private_key(ctx) != 1)
         return err_set(err, ERR_CORRUPT, "key %s does not fit certificate %s: %s", files->key,
                        files->cert, tls_queue_text(why, sizeof(why)));
+    warn_if_exposed(files->key);
     return 0;
 }
 
@@ -194,17 +207,12 @@ static int select_h2(SSL *ssl, const unsigned char **out, unsigned char *out_len
     return SSL_TLSEXT_ERR_OK;
 }
 
-/* No tickets and no session cache: our clients keep no sessions, and each ticket would cost the
- * server a signature-sized piece of work and the client 17 KB for as long as it is connected. */
 static int configure(SSL_CTX *ctx, bool server, struct err *err)
 {
     if (SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) != 1 ||
-        SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") != 1 ||
-        SSL_CTX_set_num_tickets(ctx, 0) != 1)
+        SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") != 1)
         return err_set(err, ERR_UNAVAILABLE, "this OpenSSL has no TLS 1.3 with X25519");
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS); /* an idle connection holds no 16 KB */
     if (server)
         SSL_CTX_set_alpn_select_cb(ctx, select_h2, NULL);
     else if (SSL_CTX_set_alpn_protos(ctx, alpn_h2, sizeof(alpn_h2)) != 0)
@@ -251,7 +259,7 @@ static int make_context(struct tls_context **out, const struct tls_files *files,
     if (files->cert != NULL &&
         (load_chain(c->ssl, files->cert, err) != 0 || load_key(c->ssl, files, err) != 0))
         return -1;
-    if (configure_trust(c->ssl, files, server, err) != 0)
+    if (configure_trust(c->ssl, files, server, err) != 0 || tls_resume_configure(c, err) != 0)
         return -1;
     *out = steal(&c);
     return 0;
@@ -272,6 +280,7 @@ void tls_context_close(struct tls_context **ctx)
     if (*ctx == NULL)
         return;
     SSL_CTX_free((*ctx)->ssl);
+    tls_cache_close(&(*ctx)->cache);
     BIO_meth_free((*ctx)->bytes);
     free(*ctx);
     *ctx = NULL;

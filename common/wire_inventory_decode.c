@@ -75,102 +75,7 @@ static int decode_store(struct wire_in *ctx, const Layercensus__V1__Store *in,
     return 0;
 }
 
-/* ---- images -------------------------------------------------------------------------------- */
-
-static int decode_names(struct wire_in *ctx, const Layercensus__V1__Image *in,
-                        struct rec_image *out, struct err *err)
-{
-    size_t twice;
-
-    if (wire_at_most(in->n_names, REC_NAMES_MAX, "names", err) != 0)
-        return -1;
-    out->name_count = in->n_names;
-    out->names = arena_array(ctx->arena, in->n_names, sizeof(*out->names), err);
-    if (out->names == NULL)
-        return -1;
-    for (size_t i = 0; i < in->n_names; i++) {
-        const struct wire_text text = {&out->names[i], in->names[i], REC_NAME_BYTES, "name",
-                                       WIRE_REQUIRED};
-
-        if (wire_texts(&text, 1, err) != 0)
-            return err_wrap(err, "names[%zu]", i);
-    }
-    twice = wire_sort(out->names, out->name_count, sizeof(*out->names), rec_name_cmp);
-    if (twice < out->name_count)
-        return err_set(err, ERR_PROTOCOL, "names: %.*s is there twice", 128, out->names[twice]);
-    return 0;
-}
-
-static int decode_repo_digests(struct wire_in *ctx, const Layercensus__V1__Image *in,
-                               struct rec_image *out, struct err *err)
-{
-    struct rec_repo_digest *list;
-    size_t twice;
-
-    if (wire_at_most(in->n_repo_digests, REC_NAMES_MAX, "repo_digests", err) != 0)
-        return -1;
-    list = arena_array(ctx->arena, in->n_repo_digests, sizeof(*list), err);
-    if (list == NULL)
-        return -1;
-    for (size_t i = 0; i < in->n_repo_digests; i++) {
-        const Layercensus__V1__RepoDigest *from = in->repo_digests[i];
-        const struct wire_text text = {&list[i].repository, from->repository, REC_NAME_BYTES,
-                                       "repository", WIRE_REQUIRED};
-
-        if (wire_texts(&text, 1, err) != 0 ||
-            wire_digest(&list[i].digest, &from->digest, "digest", err) != 0)
-            return err_wrap(err, "repo_digests[%zu]", i);
-    }
-    out->repo_digests = list;
-    out->repo_digest_count = in->n_repo_digests;
-    twice = wire_sort(list, out->repo_digest_count, sizeof(*list), rec_repo_digest_cmp);
-    if (twice < out->repo_digest_count)
-        return err_set(err, ERR_PROTOCOL, "repo_digests: one of %.*s is there twice", 128,
-                       list[twice].repository);
-    return 0;
-}
-
-/* Identity is part of the store's digest: one that is not understood cannot be left out. A newer
- * agent uses new ones only towards a collector that said it can (capabilities). */
-static int decode_image(struct wire_in *ctx, const Layercensus__V1__Image *in,
-                        struct rec_image *out, struct err *err)
-{
-    if (wire_digest(&out->id, &in->id, "id", err) != 0)
-        return -1;
-    if ((int)in->identity != REC_BY_CONFIG && (int)in->identity != REC_BY_MANIFEST)
-        return err_set(err, ERR_PROTOCOL, "identity: %d is not known", (int)in->identity);
-    out->identity = (enum rec_identity)in->identity;
-    out->unpacked = in->unpacked;
-    out->has_parent = in->parent.len > 0;
-    if (out->has_parent && wire_digest(&out->parent, &in->parent, "parent", err) != 0)
-        return -1;
-    if (decode_names(ctx, in, out, err) != 0)
-        return -1;
-    return decode_repo_digests(ctx, in, out, err);
-}
-
-static int decode_images(struct wire_in *ctx, Layercensus__V1__Image *const *in, size_t count,
-                         struct rec_image **out, const char *field, struct err *err)
-{
-    struct rec_image *list;
-    char text[DIGEST_TEXT];
-    size_t twice;
-
-    if (wire_at_most(count, REC_IMAGES_MAX, field, err) != 0)
-        return -1;
-    list = arena_array(ctx->arena, count, sizeof(*list), err);
-    if (list == NULL)
-        return -1;
-    for (size_t i = 0; i < count; i++)
-        if (decode_image(ctx, in[i], &list[i], err) != 0)
-            return err_wrap(err, "%s[%zu]", field, i);
-    twice = wire_sort(list, count, sizeof(*list), rec_image_cmp);
-    if (twice < count)
-        return err_set(err, ERR_PROTOCOL, "%s: image %s is there twice", field,
-                       digest_text(&list[twice].id, text));
-    *out = list;
-    return 0;
-}
+/* ---- exceptions ----------------------------------------------------------------------------- */
 
 static int decode_exceptions(struct wire_in *ctx, Layercensus__V1__Exception *const *in,
                              size_t count, struct rec_exception **out, struct err *err)
@@ -222,7 +127,7 @@ int wire_decode_part(struct wire_in *ctx, const Layercensus__V1__InventoryPart *
     out->image_count = in->n_images;
     out->exception_count = in->n_exceptions;
     if (decode_store(ctx, in->store, &out->store, err) != 0 ||
-        decode_images(ctx, in->images, in->n_images, &out->images, "images", err) != 0)
+        wire_decode_images(ctx, in->images, in->n_images, &out->images, "images", err) != 0)
         return -1;
     return decode_exceptions(ctx, in->exceptions, in->n_exceptions, &out->exceptions, err);
 }
@@ -282,7 +187,7 @@ static int decode_change(struct wire_in *ctx, const Layercensus__V1__StoreChange
     if (!in->exceptions_given && in->n_exceptions > 0)
         return err_set(err, ERR_PROTOCOL, "exceptions: given, but exceptions_given is not set");
     if (decode_store(ctx, in->store, &out->store, err) != 0 ||
-        decode_images(ctx, in->changed, in->n_changed, &out->changed, "changed", err) != 0 ||
+        wire_decode_images(ctx, in->changed, in->n_changed, &out->changed, "changed", err) != 0 ||
         decode_removed(ctx, in, out, err) != 0 || check_apart(out, err) != 0 ||
         decode_exceptions(ctx, in->exceptions, in->n_exceptions, &out->exceptions, err) != 0)
         return -1;

@@ -34,45 +34,6 @@ static int encode_store(struct arena *a, const struct rec_store *in, Layercensus
     return 0;
 }
 
-static int encode_image(struct arena *a, const struct rec_image *in, Layercensus__V1__Image *out,
-                        struct err *err)
-{
-    Layercensus__V1__RepoDigest **list =
-        wire_out_list(a, in->repo_digest_count, PB_DESCRIPTOR(repo_digest), err);
-
-    if (list == NULL)
-        return -1;
-    for (size_t i = 0; i < in->repo_digest_count; i++) {
-        list[i]->repository = (char *)in->repo_digests[i].repository;
-        list[i]->digest = wire_out_digest(&in->repo_digests[i].digest);
-    }
-    out->id = wire_out_digest(&in->id);
-    out->identity = (Layercensus__V1__Identity)in->identity;
-    out->unpacked = in->unpacked;
-    if (in->has_parent)
-        out->parent = wire_out_digest(&in->parent);
-    out->names = (char **)in->names;
-    out->n_names = in->name_count;
-    out->repo_digests = list;
-    out->n_repo_digests = in->repo_digest_count;
-    return 0;
-}
-
-static int encode_images(struct arena *a, const struct rec_image *in, size_t count,
-                         Layercensus__V1__Image ***out, size_t *out_count, struct err *err)
-{
-    Layercensus__V1__Image **list = wire_out_list(a, count, PB_DESCRIPTOR(image), err);
-
-    if (list == NULL)
-        return -1;
-    for (size_t i = 0; i < count; i++)
-        if (encode_image(a, &in[i], list[i], err) != 0)
-            return -1;
-    *out = list;
-    *out_count = count;
-    return 0;
-}
-
 static int encode_exceptions(struct arena *a, const struct rec_exception *in, size_t count,
                              Layercensus__V1__Exception ***out, size_t *out_count, struct err *err)
 {
@@ -94,7 +55,7 @@ int wire_encode_part(struct arena *a, const struct rec_content *in,
                      Layercensus__V1__InventoryPart *out, struct err *err)
 {
     if (encode_store(a, &in->store, &out->store, err) != 0 ||
-        encode_images(a, in->images, in->image_count, &out->images, &out->n_images, err) != 0)
+        wire_encode_images(a, in->images, in->image_count, &out->images, &out->n_images, err) != 0)
         return -1;
     return encode_exceptions(a, in->exceptions, in->exception_count, &out->exceptions,
                              &out->n_exceptions, err);
@@ -118,7 +79,8 @@ static int encode_change(struct arena *a, const struct rec_store_change *in,
     out->n_removed = in->removed_count;
     out->exceptions_given = in->exceptions_given;
     if (encode_store(a, &in->store, &out->store, err) != 0 ||
-        encode_images(a, in->changed, in->changed_count, &out->changed, &out->n_changed, err) != 0)
+        wire_encode_images(a, in->changed, in->changed_count, &out->changed, &out->n_changed,
+                           err) != 0)
         return -1;
     if (in->exceptions_given && encode_exceptions(a, in->exceptions, in->exception_count,
                                                   &out->exceptions, &out->n_exceptions, err) != 0)

@@ -85,6 +85,10 @@ int wire_decode_end(struct wire_in *ctx, const Layercensus__V1__InventoryEnd *in
 int wire_decode_difference(struct wire_in *ctx, const Layercensus__V1__Difference *in,
                            struct rec_difference *out, struct err *err);
 
+/* wire_image.c. The same; `field` names the list. Sorted by ID, each once. */
+int wire_decode_images(struct wire_in *ctx, Layercensus__V1__Image *const *in, size_t count,
+                       struct rec_image **out, const char *field, struct err *err);
+
 /* wire_facts_decode.c. The same. */
 /* Whether the protocol knows this kind of document. */
 bool wire_is_document_kind(int kind);
@@ -118,6 +122,11 @@ void *wire_out_list(struct arena *a, size_t count, const ProtobufCMessageDescrip
 
 /* Appends the packed message. ERR_LIMIT over REC_MESSAGE_BYTES. */
 int wire_pack(const ProtobufCMessage *message, struct buf *out, struct err *err);
+
+/* wire_image.c. In the order in which their names take least; `out` points into the records and the
+ * arena. */
+int wire_encode_images(struct arena *a, const struct rec_image *in, size_t count,
+                       Layercensus__V1__Image ***out, size_t *out_count, struct err *err);
 
 /* wire_inventory_encode.c. `out` points into the records and the arena. */
 int wire_encode_part(struct arena *a, const struct rec_content *in,

@@ -138,5 +138,6 @@ const struct engine_driver docker_driver = {
     .token = token,
     .read = docker_read,
     .document = document,
+    .answers = docker_answers,
     .cross_check = docker_cross_check,
 };

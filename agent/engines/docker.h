@@ -20,12 +20,14 @@
 #define AGENT_ENGINES_DOCKER_H
 
 #include "agent/engines/dirlist.h"
+#include "agent/engines/docker_kept.h"
 #include "agent/engines/engine.h"
 #include "common/json.h"
 
 enum {
     DOCKER_LAYERS_MAX = 200000,     /* entries of layerdb */
     DOCKER_REFS_MAX = 200000,       /* names and repo digests together */
+    DOCKER_ARENA_BYTES = 512 << 20, /* of one reading */
     DOCKER_SMALL_FILE_BYTES = 1024, /* diff, parent, cache-id, mount-id */
     DOCKER_MOVING_NS = 20000000,    /* a change this young may share its ctime with the next */
 };
@@ -69,10 +71,16 @@ int docker_token(const struct engine_root *root, struct engine_token *out, int64
 
 /* ---- one pass over the store (docker_read.c) ------------------------------------------------- */
 
+#define DOCKER_NO_LAYER SIZE_MAX
+
 struct docker_layer {
-    struct digest chain, diff;
+    struct digest chain, diff, parent; /* parent: the chain below it */
+    bool has_parent;
+    bool needed;  /* by an image that is unpacked */
+    bool whole;   /* it and all below it are known to be there and needed */
+    size_t below; /* index of the parent, or DOCKER_NO_LAYER */
     const char *cache_id;
-    bool needed; /* by an image that is unpacked */
+    struct docker_stamp stamp; /* of its directory in layerdb */
 };
 
 struct docker_ref;
@@ -81,12 +89,16 @@ struct docker_pass {
     const struct engine_root *root;
     const struct engine_options *options;
     const struct docker_layout *layout; /* NULL: layers have no directories */
-    struct engine_reading *reading;     /* being filled; all memory is its arena's */
-    struct arena *arena;
+    struct engine_reading *reading;     /* being filled; all memory is its arenas' */
+    struct arena *arena;                /* of this reading alone */
     struct buf file, small; /* scratch: one file at a time; small: of a digest or a name */
+    const struct engine_reading *last;   /* of the same store; NULL: read all */
+    const struct docker_kept *last_kept; /* of `last`; NULL with it */
+    struct docker_kept *kept;            /* what this pass leaves for the next; filled as it goes */
 
     struct docker_layer *layers; /* valid entries, sorted by chain */
     size_t layer_count;
+    bool layers_stand;   /* they are those of `last`, in the same order */
     const char **mounts; /* directories of containers, sorted */
     size_t mount_count;
     struct docker_ref *refs; /* sorted by image */
@@ -111,6 +123,9 @@ int docker_entry_failed(struct docker_pass *p, const char *subject, const struct
 /* Reads <dir>/<file> below `fd` whole into one of the pass's buffers. */
 int docker_read_file(struct buf *into, int fd, const char *dir, const char *file, struct err *err);
 
+/* How much was found to be wrong so far: a step that adds nothing to it saw nothing broken. */
+size_t docker_remarks(const struct docker_pass *p);
+
 /* The steps of a pass, in this order. */
 int docker_read_layers(struct docker_pass *p, struct err *err);
 int docker_read_mounts(struct docker_pass *p, struct err *err);
@@ -121,6 +136,12 @@ int docker_read_space(struct docker_pass *p, struct err *err);
 
 /* NULL where layerdb has no valid entry of this chain. */
 struct docker_layer *docker_layer_of(const struct docker_pass *p, const struct digest *chain);
+/* The same in an array that is sorted by chain. */
+struct docker_layer *docker_layer_in(struct docker_layer *layers, size_t count,
+                                     const struct digest *chain);
+/* Marks the layer of this chain and all below it as needed; false, with nothing promised, where
+ * one of them is not in layerdb. */
+bool docker_need_chain(struct docker_pass *p, const struct digest *top);
 
 /* ---- formats, pure --------------------------------------------------------------------------- */
 
@@ -167,7 +188,9 @@ int docker_container_parse(struct docker_container *out, const char *data, size_
 int docker_expand(const struct engine_root *root, struct engine_roots *roots, struct err *err);
 int docker_find(const struct engine_options *options, struct engine_roots *roots, struct err *err);
 int docker_read(struct engine_root *root, const struct engine_options *options,
-                struct engine_reading **out, struct err *err);
+                const struct engine_reading *last, struct engine_reading **out, struct err *err);
+int docker_answers(const struct engine_root *root, const struct engine_options *options,
+                   struct err *err);
 int docker_cross_check(struct engine_root *root, const struct engine_options *options,
                        const struct engine_reading *reading, struct engine_findings *findings,
                        struct err *err);

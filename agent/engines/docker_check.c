@@ -260,20 +260,35 @@ static int forget_if_moved(const struct checker *c, struct err *err)
     return err_set(err, ERR_MOVED, "%s: it changed between reading and asking", c->root->path);
 }
 
+static int open_api(struct docker_api **out, const struct engine_root *root,
+                    const struct engine_options *options, struct err *err)
+{
+    const char *socket = root->socket[0] != '\0' ? root->socket : options->docker_socket;
+
+    if (socket == NULL || socket[0] == '\0')
+        return err_set(err, ERR_UNAVAILABLE, "%s: no socket of a daemon is known", root->path);
+    return docker_api_open(out, root, socket, options->api_timeout_ms, err);
+}
+
+/* Settling the version asks /_ping, and that is all. */
+int docker_answers(const struct engine_root *root, const struct engine_options *options,
+                   struct err *err)
+{
+    AUTO(docker_api_close) struct docker_api *api = NULL;
+
+    return open_api(&api, root, options, err);
+}
+
 int docker_cross_check(struct engine_root *root, const struct engine_options *options,
                        const struct engine_reading *reading, struct engine_findings *findings,
                        struct err *err)
 {
     AUTO(docker_api_close) struct docker_api *api = NULL;
     struct checker c = {.root = root, .reading = reading, .findings = findings};
-    const char *socket = root->socket[0] != '\0' ? root->socket : options->docker_socket;
 
     findings->count = findings->more = 0;
     root->api_answers = false;
-    if (socket == NULL || socket[0] == '\0')
-        return err_set(err, ERR_UNAVAILABLE, "%s: no socket of a daemon is known", root->path);
-    if (docker_api_open(&api, root, socket, options->api_timeout_ms, err) != 0 ||
-        ask(&c, api, root, err) != 0)
+    if (open_api(&api, root, options, err) != 0 || ask(&c, api, root, err) != 0)
         return err_wrap(err, "cross-check %s", root->path);
     return forget_if_moved(&c, err);
 }

@@ -6,16 +6,14 @@
 #include "agent/engines/image_config.h"
 #include "common/cleanup.h"
 
-static int read_config(struct docker_pass *p, int fd, const char *name, struct digest *id,
-                       struct image_config *config, struct err *err)
+static int read_config(struct docker_pass *p, int fd, const char *name, struct image_config *config,
+                       const struct digest *id, struct err *err)
 {
     struct digest found;
 
     if (docker_read_file(&p->file, fd, ".", name, err) != 0)
         return -1;
     found = digest_of(buf_str(&p->file), p->file.len);
-    if (digest_parse(id, name, strlen(name), true, err) != 0)
-        return -1;
     if (!digest_eq(&found, id))
         return err_set(err, ERR_CORRUPT, "corrupt config: its bytes have another digest");
     return image_config_parse(config, buf_str(&p->file), p->file.len, err);
@@ -59,9 +57,9 @@ static int add_missing(struct docker_pass *p, const struct digest *chain, const 
 }
 
 /* An image of which no layer is here at all is not unpacked. Of one that has some, the others are
- * exceptions. Either way Docker cannot run it, and a problem says so. */
+ * exceptions. Either way Docker cannot run it, and a problem says so. *top: its uppermost chain. */
 static int place_layers(struct docker_pass *p, const char *subject, struct rec_image *image,
-                        const struct image_config *config, struct err *err)
+                        const struct image_config *config, struct digest *top, struct err *err)
 {
     struct digest chain = {{0}};
     size_t first_missing = p->missing_count;
@@ -78,6 +76,7 @@ static int place_layers(struct docker_pass *p, const char *subject, struct rec_i
         else if (add_missing(p, &chain, diff, err) != 0)
             return -1;
     }
+    *top = chain;
     missing = p->missing_count - first_missing;
     image->unpacked = missing < config->diff_count || config->diff_count == 0;
     if (!image->unpacked)
@@ -146,27 +145,69 @@ static int name_image(struct docker_pass *p, const char *subject, struct rec_ima
 
 struct image_dirs {
     int content;
-    int metadata; /* -1 where there is none */
+    int metadata;       /* -1 where there is none */
+    bool parents_stand; /* they are those of the last pass */
 };
 
+/* The image as the last pass kept it, if all that it rests on stands. */
+static const struct docker_kept_image *kept_image(struct docker_pass *p,
+                                                  const struct image_dirs *dirs,
+                                                  const struct docker_kept_image *now)
+{
+    const struct docker_kept_image *last = docker_kept_image(p->last_kept, &now->id);
+
+    if (last == NULL || !dirs->parents_stand || !docker_stamp_eq(&last->config, &now->config) ||
+        (last->has_layers && !docker_need_chain(p, &last->top)))
+        return NULL;
+    return last;
+}
+
+/* Reads an image's own files. *broken: it is to be left out. */
+static int read_files(struct docker_pass *p, const struct image_dirs *dirs, const char *name,
+                      const char *subject, struct rec_image *image, struct docker_kept_image *kept,
+                      bool *broken, struct err *err)
+{
+    AUTO(image_config_close) struct image_config config = {0};
+    struct err why = {0};
+
+    *broken = read_config(p, dirs->content, name, &config, &image->id, &why) != 0;
+    if (*broken)
+        return docker_entry_failed(p, subject, &why, err);
+    if (read_parent(p, dirs->metadata, name, image, &why) != 0 &&
+        docker_entry_failed(p, subject, &why, err) != 0)
+        return -1;
+    kept->has_parent = image->has_parent;
+    kept->parent = image->parent;
+    kept->has_layers = config.diff_count > 0;
+    return place_layers(p, subject, image, &config, &kept->top, err);
+}
+
 /* 0 also where the image is broken and left out. */
-static int read_image(struct docker_pass *p, const struct image_dirs *dirs, const char *name,
+static int read_image(struct docker_pass *p, const struct image_dirs *dirs, const struct digest *id,
                       struct err *err)
 {
     struct rec_content *content = &p->reading->content;
-    AUTO(image_config_close) struct image_config config = {0};
-    struct rec_image image = {.identity = REC_BY_CONFIG};
-    struct err why = {0};
-    char subject[NAME_MAX + 32];
+    struct rec_image image = {.id = *id, .identity = REC_BY_CONFIG, .unpacked = true};
+    char subject[DIGEST_TEXT + 8], name[DIGEST_HEX + 1];
+    struct docker_kept_image now = {.id = *id,
+                                    .config = docker_stamp_at(dirs->content, digest_hex(id, name))};
+    const struct docker_kept_image *last = kept_image(p, dirs, &now);
+    size_t remarks = docker_remarks(p);
+    bool broken = false;
 
     snprintf(subject, sizeof(subject), "image sha256:%s", name);
-    if (read_config(p, dirs->content, name, &image.id, &config, &why) != 0)
-        return docker_entry_failed(p, subject, &why, err);
-    if (read_parent(p, dirs->metadata, name, &image, &why) != 0 &&
-        docker_entry_failed(p, subject, &why, err) != 0)
+    if (last != NULL) {
+        now = *last;
+        image.has_parent = last->has_parent;
+        image.parent = last->parent;
+    } else if (read_files(p, dirs, name, subject, &image, &now, &broken, err) != 0) {
         return -1;
-    if (place_layers(p, subject, &image, &config, err) != 0 ||
-        name_image(p, subject, &image, err) != 0)
+    }
+    if (broken)
+        return 0;
+    if (docker_remarks(p) == remarks)
+        p->kept->images[p->kept->image_count++] = now;
+    if (name_image(p, subject, &image, err) != 0)
         return -1;
     content->images[content->image_count++] = image;
     return 0;
@@ -199,26 +240,73 @@ static int report_dead_refs(struct docker_pass *p, struct err *err)
     return 0;
 }
 
-int docker_read_images(struct docker_pass *p, struct err *err)
+/* The IDs of imagedb: of the last pass where its directory stands, else by listing it. */
+static int list_images(struct docker_pass *p, int fd, bool stand, struct digest **out,
+                       size_t *count, struct err *err)
 {
     AUTO(dirlist_close) struct dirlist list = {0};
+    size_t most;
+
+    if (!stand &&
+        docker_list(p->root, fd, "imagedb/content/sha256", REC_IMAGES_MAX, &list, err) != 0)
+        return -1;
+    most = stand ? p->last_kept->image_count : list.count;
+    *out = arena_array(p->arena, most, sizeof(**out), err);
+    *count = 0;
+    if (*out == NULL)
+        return -1;
+    for (size_t i = 0; i < most; i++) {
+        if (stand)
+            (*out)[(*count)++] = p->last_kept->images[i].id;
+        else if (docker_hex_valid(list.names[i]))
+            *count += digest_parse(&(*out)[*count], list.names[i], DIGEST_HEX, true, NULL) == 0;
+    }
+    return 0;
+}
+
+static int read_images(struct docker_pass *p, const struct image_dirs *dirs, bool stand,
+                       struct err *err)
+{
+    struct rec_content *content = &p->reading->content;
+    struct digest *ids;
+    size_t count;
+
+    if (list_images(p, dirs->content, stand, &ids, &count, err) != 0)
+        return -1;
+    content->images = arena_array(p->arena, count, sizeof(*content->images), err);
+    p->kept->images = arena_array(p->arena, count, sizeof(*p->kept->images), err);
+    if (content->images == NULL || p->kept->images == NULL)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (read_image(p, dirs, &ids[i], err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int docker_read_images(struct docker_pass *p, struct err *err)
+{
+    const struct docker_kept *last = p->last_kept;
     AUTO_FD int content = docker_open_metadata(p->root, "imagedb/content/sha256", err);
     AUTO_FD int metadata = -1;
+    struct docker_stamp contents;
     struct image_dirs dirs;
+    size_t remarks = docker_remarks(p);
 
     if (content < 0 ||
         docker_open_optional(p->root, "imagedb/metadata/sha256", &metadata, err) != 0)
         return -1;
-    dirs = (struct image_dirs){.content = content, .metadata = metadata};
-    if (docker_list(p->root, content, "imagedb/content/sha256", REC_IMAGES_MAX, &list, err) != 0)
+    contents = docker_stamp_at(content, "");
+    if (metadata >= 0)
+        p->kept->metadata = docker_stamp_at(metadata, "");
+    dirs = (struct image_dirs){
+        .content = content,
+        .metadata = metadata,
+        .parents_stand = last != NULL && docker_stamp_eq(&last->metadata, &p->kept->metadata)};
+    if (read_images(p, &dirs, last != NULL && docker_stamp_eq(&last->contents, &contents), err) !=
+        0)
         return -1;
-    p->reading->content.images =
-        arena_array(p->arena, list.count, sizeof(*p->reading->content.images), err);
-    if (p->reading->content.images == NULL)
-        return -1;
-    for (size_t i = 0; i < list.count; i++) {
-        if (docker_hex_valid(list.names[i]) && read_image(p, &dirs, list.names[i], err) != 0)
-            return -1;
-    }
+    if (docker_remarks(p) == remarks)
+        p->kept->contents = contents;
     return report_dead_refs(p, err);
 }

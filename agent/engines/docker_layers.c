@@ -19,7 +19,7 @@ static int read_digest(struct docker_pass *p, int fd, const char *dir, const cha
 
 /* Reads a directory name of the graph driver that is a file's whole content. */
 static int read_cache_id(struct docker_pass *p, int fd, const char *dir, const char *file,
-                         const char **out, struct err *err)
+                         struct arena *arena, const char **out, struct err *err)
 {
     const char *id;
 
@@ -28,7 +28,7 @@ static int read_cache_id(struct docker_pass *p, int fd, const char *dir, const c
     id = buf_str(&p->small);
     if (strlen(id) != p->small.len || !docker_cache_id_valid(id))
         return err_set(err, ERR_CORRUPT, "file %s: not the name of a layer's directory", file);
-    *out = arena_text(p->arena, id, p->small.len, err);
+    *out = arena_text(arena, id, p->small.len, err);
     return *out != NULL ? 0 : -1;
 }
 
@@ -44,23 +44,30 @@ static int read_parent(struct docker_pass *p, int fd, const char *name, struct d
     return err_set(err, why.kind, "%s", why.text);
 }
 
-static int read_layer(struct docker_pass *p, int fd, const char *name, struct docker_layer *out,
+static int read_layer(struct docker_pass *p, int fd, const char *name, struct docker_layer *layer,
                       struct err *err)
 {
-    struct docker_layer layer = {.needed = false};
-    struct digest parent, chain;
-    bool has_parent;
+    struct digest chain;
 
-    if (digest_parse(&layer.chain, name, strlen(name), true, err) != 0 ||
-        read_digest(p, fd, name, "diff", &layer.diff, err) != 0 ||
-        read_parent(p, fd, name, &parent, &has_parent, err) != 0 ||
-        read_cache_id(p, fd, name, "cache-id", &layer.cache_id, err) != 0)
+    if (read_digest(p, fd, name, "diff", &layer->diff, err) != 0 ||
+        read_parent(p, fd, name, &layer->parent, &layer->has_parent, err) != 0 ||
+        read_cache_id(p, fd, name, "cache-id", p->reading->layers, &layer->cache_id, err) != 0)
         return -1;
-    chain = digest_chain(has_parent ? &parent : NULL, &layer.diff);
-    if (!digest_eq(&chain, &layer.chain))
+    chain = digest_chain(layer->has_parent ? &layer->parent : NULL, &layer->diff);
+    if (!digest_eq(&chain, &layer->chain))
         return err_set(err, ERR_CORRUPT, "its files diff and parent make another chainID");
-    *out = layer;
     return 0;
+}
+
+/* A layer of the last pass, as it was before any image needed it. */
+static int take_layer(struct docker_pass *p, const struct docker_layer *from,
+                      struct docker_layer *out, struct err *err)
+{
+    *out = *from;
+    out->needed = out->whole = false;
+    if (p->reading->layers != p->last->layers)
+        out->cache_id = arena_text(p->reading->layers, from->cache_id, strlen(from->cache_id), err);
+    return out->cache_id != NULL ? 0 : -1;
 }
 
 static int compare_cache_ids(const void *a, const void *b)
@@ -109,30 +116,43 @@ static int drop_shared_directories(struct docker_pass *p, struct err *err)
 /* 0 also where the entry is broken and left out. */
 static int read_entry(struct docker_pass *p, int fd, const char *name, struct err *err)
 {
+    struct docker_layer layer = {.stamp = docker_stamp_at(fd, name)};
+    const struct docker_layer *last;
     struct err why = {0};
     char subject[NAME_MAX + 32];
+    int rc = digest_parse(&layer.chain, name, strlen(name), true, &why);
 
-    if (read_layer(p, fd, name, &p->layers[p->layer_count], &why) == 0) {
-        p->layer_count++;
+    last = rc == 0 ? docker_kept_layer(p->last_kept, &layer.chain) : NULL;
+    if (last != NULL && docker_stamp_eq(&last->stamp, &layer.stamp))
+        rc = take_layer(p, last, &layer, &why);
+    else if (rc == 0)
+        rc = read_layer(p, fd, name, &layer, &why);
+    if (rc == 0) {
+        p->layers[p->layer_count++] = layer;
         return 0;
     }
     snprintf(subject, sizeof(subject), "layerdb entry %s", name);
     return docker_entry_failed(p, subject, &why, err);
 }
 
-/* Names that are not 64 hex digits are layers being removed ("<chain>-<random>-removing"). */
-int docker_read_layers(struct docker_pass *p, struct err *err)
+/* Lets each layer know where the one below it is. */
+static void link_layers(struct docker_pass *p)
+{
+    for (size_t i = 0; i < p->layer_count; i++) {
+        struct docker_layer *layer = &p->layers[i];
+        const struct docker_layer *below =
+            layer->has_parent ? docker_layer_of(p, &layer->parent) : NULL;
+
+        layer->below = below != NULL ? (size_t)(below - p->layers) : DOCKER_NO_LAYER;
+    }
+}
+
+static int read_all_layers(struct docker_pass *p, int fd, struct err *err)
 {
     AUTO(dirlist_close) struct dirlist list = {0};
-    AUTO_FD int fd = -1;
 
-    if (docker_open_optional(p->root, "layerdb/sha256", &fd, err) != 0)
-        return -1;
-    if (fd < 0) {
-        p->vanished++;
-        return 0;
-    }
-    if (docker_list(p->root, fd, "layerdb/sha256", DOCKER_LAYERS_MAX, &list, err) != 0)
+    if (docker_list(p->root, fd, "layerdb/sha256", DOCKER_LAYERS_MAX, &list, err) != 0 ||
+        arena_open(&p->reading->layers, DOCKER_ARENA_BYTES, err) != 0)
         return -1;
     p->layers = arena_array(p->arena, list.count, sizeof(*p->layers), err);
     if (p->layers == NULL)
@@ -141,7 +161,51 @@ int docker_read_layers(struct docker_pass *p, struct err *err)
         if (docker_hex_valid(list.names[i]) && read_entry(p, fd, list.names[i], err) != 0)
             return -1;
     }
-    return drop_shared_directories(p, err);
+    if (drop_shared_directories(p, err) != 0)
+        return -1;
+    link_layers(p);
+    return 0;
+}
+
+static int take_all_layers(struct docker_pass *p, struct err *err)
+{
+    const struct docker_kept *last = p->last_kept;
+
+    p->reading->layers = arena_share(p->last->layers);
+    p->layers = arena_array(p->arena, last->layer_count, sizeof(*p->layers), err);
+    if (p->layers == NULL)
+        return -1;
+    for (; p->layer_count < last->layer_count; p->layer_count++) {
+        if (take_layer(p, &last->layers[p->layer_count], &p->layers[p->layer_count], err) != 0)
+            return -1;
+    }
+    p->layers_stand = true;
+    return 0;
+}
+
+/* Names that are not 64 hex digits are layers being removed ("<chain>-<random>-removing"). */
+int docker_read_layers(struct docker_pass *p, struct err *err)
+{
+    AUTO_FD int fd = -1;
+    struct docker_stamp stamp;
+    size_t remarks = docker_remarks(p);
+    bool stand;
+
+    if (docker_open_optional(p->root, "layerdb/sha256", &fd, err) != 0)
+        return -1;
+    if (fd < 0) {
+        p->vanished++;
+        return 0;
+    }
+    stamp = docker_stamp_at(fd, "");
+    stand = p->last_kept != NULL && docker_stamp_eq(&p->last_kept->layerdb, &stamp);
+    if ((stand ? take_all_layers(p, err) : read_all_layers(p, fd, err)) != 0)
+        return -1;
+    p->kept->layers = p->layers;
+    p->kept->layer_count = p->layer_count;
+    if (docker_remarks(p) == remarks)
+        p->kept->layerdb = stamp;
+    return 0;
 }
 
 static int compare_chains(const void *a, const void *b)
@@ -150,13 +214,38 @@ static int compare_chains(const void *a, const void *b)
                       &((const struct docker_layer *)b)->chain);
 }
 
-struct docker_layer *docker_layer_of(const struct docker_pass *p, const struct digest *chain)
+struct docker_layer *docker_layer_in(struct docker_layer *layers, size_t count,
+                                     const struct digest *chain)
 {
     struct docker_layer key = {.chain = *chain};
 
-    if (p->layer_count == 0)
+    if (count == 0)
         return NULL;
-    return bsearch(&key, p->layers, p->layer_count, sizeof(key), compare_chains);
+    return bsearch(&key, layers, count, sizeof(key), compare_chains);
+}
+
+struct docker_layer *docker_layer_of(const struct docker_pass *p, const struct digest *chain)
+{
+    return docker_layer_in(p->layers, p->layer_count, chain);
+}
+
+static struct docker_layer *layer_below(const struct docker_pass *p,
+                                        const struct docker_layer *layer)
+{
+    return layer->below != DOCKER_NO_LAYER ? &p->layers[layer->below] : NULL;
+}
+
+bool docker_need_chain(struct docker_pass *p, const struct digest *top)
+{
+    struct docker_layer *first = docker_layer_of(p, top), *layer = first;
+
+    while (layer != NULL && !layer->whole && layer->has_parent)
+        layer = layer_below(p, layer);
+    if (layer == NULL)
+        return false;
+    for (layer = first; layer != NULL && !layer->whole; layer = layer_below(p, layer))
+        layer->needed = layer->whole = true;
+    return true;
 }
 
 /* A container made without an init layer has no init-id; one that is being made has no mount-id
@@ -169,7 +258,7 @@ static int read_mount(struct docker_pass *p, int fd, const char *name, struct er
     for (size_t i = 0; i < 2; i++) {
         struct err why = {0};
 
-        if (read_cache_id(p, fd, name, files[i], &p->mounts[p->mount_count], &why) == 0) {
+        if (read_cache_id(p, fd, name, files[i], p->arena, &p->mounts[p->mount_count], &why) == 0) {
             p->mount_count++;
             continue;
         }

@@ -14,7 +14,6 @@
 
 #define ATTEMPTS 3
 #define PAUSE_NS 100000000 /* between attempts */
-#define ARENA_BYTES (512u << 20)
 
 int docker_problem(struct docker_pass *p, struct err *err, const char *subject, const char *fmt,
                    ...)
@@ -40,6 +39,11 @@ int docker_problem(struct docker_pass *p, struct err *err, const char *subject, 
         return -1;
     p->problem_count++;
     return 0;
+}
+
+size_t docker_remarks(const struct docker_pass *p)
+{
+    return p->problem_count + p->problems_more + p->vanished;
 }
 
 int docker_entry_failed(struct docker_pass *p, const char *subject, const struct err *why,
@@ -180,34 +184,57 @@ static int collect_problems(struct docker_pass *p, struct err *err)
     return store->error != NULL ? 0 : -1;
 }
 
+/* What was kept of another store, as under a root that was replaced, is not this one's. */
+static void recall(struct docker_pass *p)
+{
+    if (p->last == NULL || p->last->kept == NULL ||
+        !rec_key_eq(&p->last->content.store.key, &p->reading->content.store.key))
+        return;
+    p->last_kept = p->last->kept;
+}
+
 static int run_pass(struct docker_pass *p, struct err *err)
 {
-    if (describe_store(p, err) != 0 || docker_read_layers(p, err) != 0 ||
-        docker_read_mounts(p, err) != 0 || docker_read_refs(p, err) != 0 ||
-        docker_read_images(p, err) != 0 || docker_read_containers(p, err) != 0 ||
-        docker_read_space(p, err) != 0)
+    if (describe_store(p, err) != 0)
+        return -1;
+    recall(p);
+    if (docker_read_layers(p, err) != 0 || docker_read_mounts(p, err) != 0 ||
+        docker_read_refs(p, err) != 0 || docker_read_images(p, err) != 0 ||
+        docker_read_containers(p, err) != 0 || docker_read_space(p, err) != 0)
         return -1;
     if (collect_exceptions(p, err) != 0 || collect_problems(p, err) != 0)
         return -1;
     return 0;
 }
 
-static int open_pass(struct engine_root *root, const struct engine_options *options,
-                     struct engine_reading **out, size_t *vanished, struct err *err)
+/* What docker_read() was asked. */
+struct request {
+    struct engine_root *root;
+    const struct engine_options *options;
+    const struct engine_reading *last;
+};
+
+static int open_pass(const struct request *ask, struct engine_reading **out, size_t *vanished,
+                     struct err *err)
 {
     AUTO(engine_reading_close) struct engine_reading *reading = calloc(1, sizeof(*reading));
     AUTO_FREE struct docker_pass *p = calloc(1, sizeof(*p));
     int rc;
 
     if (reading == NULL || p == NULL)
-        return err_set(err, ERR_NO_MEMORY, "no memory to read %s", root->path);
-    if (arena_open(&reading->arena, ARENA_BYTES, err) != 0)
+        return err_set(err, ERR_NO_MEMORY, "no memory to read %s", ask->root->path);
+    if (arena_open(&reading->arena, DOCKER_ARENA_BYTES, err) != 0)
         return -1;
-    p->root = root;
-    p->options = options;
-    p->layout = docker_layout_of(root->storage);
+    p->root = ask->root;
+    p->options = ask->options;
+    p->last = ask->last;
+    p->layout = docker_layout_of(ask->root->storage);
     p->reading = reading;
     p->arena = reading->arena;
+    p->kept = arena_alloc(p->arena, sizeof(*p->kept), err);
+    if (p->kept == NULL)
+        return -1;
+    reading->kept = p->kept;
     buf_init(&p->file, JSON_BYTES_MAX);
     buf_init(&p->small, DOCKER_SMALL_FILE_BYTES);
     rc = run_pass(p, err);
@@ -249,17 +276,17 @@ static bool token_eq(const struct engine_token *a, const struct engine_token *b)
 
 /* One attempt. *still: the store did not change meanwhile. An entry that was listed and not there
  * may be a change that no token shows: it must be the same twice to count. */
-static int attempt(struct engine_root *root, const struct engine_options *options, int number,
-                   struct engine_reading **out, bool *still, struct err *err)
+static int attempt(const struct request *ask, int number, struct engine_reading **out, bool *still,
+                   struct err *err)
 {
     AUTO(engine_reading_close) struct engine_reading *reading = NULL;
     struct engine_token before, after;
     int64_t youngest_ns;
     size_t vanished = 0;
 
-    if (settled_token(root, &before, err) != 0 ||
-        open_pass(root, options, &reading, &vanished, err) != 0 ||
-        docker_token(root, &after, &youngest_ns, err) != 0)
+    if (settled_token(ask->root, &before, err) != 0 ||
+        open_pass(ask, &reading, &vanished, err) != 0 ||
+        docker_token(ask->root, &after, &youngest_ns, err) != 0)
         return -1;
     *still = token_eq(&before, &after) && (vanished == 0 || number > 0);
     reading->token = after;
@@ -286,9 +313,10 @@ static int settle_storage(struct engine_root *root, struct err *err)
 }
 
 int docker_read(struct engine_root *root, const struct engine_options *options,
-                struct engine_reading **out, struct err *err)
+                const struct engine_reading *last, struct engine_reading **out, struct err *err)
 {
     AUTO(engine_reading_close) struct engine_reading *reading = NULL;
+    const struct request ask = {.root = root, .options = options, .last = last};
     bool still = false;
 
     if (settle_storage(root, err) != 0)
@@ -297,10 +325,11 @@ int docker_read(struct engine_root *root, const struct engine_options *options,
         if (i > 0)
             sleep_ns(PAUSE_NS);
         engine_reading_close(&reading);
-        if (attempt(root, options, i, &reading, &still, err) != 0)
+        if (attempt(&ask, i, &reading, &still, err) != 0)
             return err_wrap(err, "read docker store %s%s", root->host, root->path);
     }
     if (!still) {
+        reading->kept = NULL; /* half of it may be older than its stamps */
         reading->content.store.state = REC_STORE_MOVING;
         reading->content.store.error = "it changed during each of 3 attempts to read it";
     }

@@ -123,14 +123,29 @@ int docker_refs_parse(struct docker_ref **out, size_t *count, const char *data, 
     return 0;
 }
 
-/* A broken file fails the pass: published without names, every image would look untagged. */
-int docker_read_refs(struct docker_pass *p, struct err *err)
+static int take_refs(struct docker_pass *p, struct err *err)
 {
-    AUTO_FD int fd = docker_open_metadata(p->root, "", err);
+    const struct docker_kept *last = p->last_kept;
+
+    p->refs = arena_array(p->arena, last->ref_count, sizeof(*p->refs), err);
+    if (p->refs == NULL)
+        return -1;
+    for (; p->ref_count < last->ref_count; p->ref_count++) {
+        struct docker_ref *ref = &p->refs[p->ref_count];
+
+        *ref = last->refs[p->ref_count];
+        ref->text = arena_text(p->arena, ref->text, strlen(ref->text), err);
+        if (ref->text == NULL)
+            return -1;
+    }
+    return 0;
+}
+
+/* A broken file fails the pass: published without names, every image would look untagged. */
+static int read_refs(struct docker_pass *p, int fd, struct err *err)
+{
     struct err why = {0};
 
-    if (fd < 0)
-        return -1;
     if (docker_read_file(&p->file, fd, ".", "repositories.json", &why) != 0) {
         if (why.kind == ERR_NOT_FOUND) /* Docker writes it with the first name */
             return 0;
@@ -138,4 +153,22 @@ int docker_read_refs(struct docker_pass *p, struct err *err)
     }
     return docker_refs_parse(&p->refs, &p->ref_count, buf_str(&p->file), p->file.len, p->arena,
                              err);
+}
+
+int docker_read_refs(struct docker_pass *p, struct err *err)
+{
+    AUTO_FD int fd = docker_open_metadata(p->root, "", err);
+    struct docker_kept *kept = p->kept;
+    bool stand;
+
+    if (fd < 0)
+        return -1;
+    kept->repositories = docker_stamp_at(fd, "repositories.json");
+    stand =
+        p->last_kept != NULL && docker_stamp_eq(&p->last_kept->repositories, &kept->repositories);
+    if ((stand ? take_refs(p, err) : read_refs(p, fd, err)) != 0)
+        return -1;
+    kept->refs = p->refs;
+    kept->ref_count = p->ref_count;
+    return 0;
 }

@@ -11,10 +11,11 @@
 #define PULL_PREFIX "GetImageBlob" /* <root>/tmp/GetImageBlob<n>: a blob that is being pulled */
 #define BUILDKIT_ID_BYTES 25
 
-static const char *text_of(struct docker_pass *p, struct err *err, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+static const char *text_of(struct docker_pass *p, struct arena *arena, struct err *err,
+                           const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-static const char *text_of(struct docker_pass *p, struct err *err, const char *fmt, ...)
+static const char *text_of(struct docker_pass *p, struct arena *arena, struct err *err,
+                           const char *fmt, ...)
 {
     char text[ENGINE_PATH_MAX];
     va_list args;
@@ -27,7 +28,7 @@ static const char *text_of(struct docker_pass *p, struct err *err, const char *f
         err_set(err, ERR_LIMIT, "%s: path too long", p->root->path);
         return NULL;
     }
-    return arena_text(p->arena, text, (size_t)len, err);
+    return arena_text(arena, text, (size_t)len, err);
 }
 
 /* <root>/<drv>[/<dirs>], without the root's path. */
@@ -41,18 +42,27 @@ static void driver_directory(const struct docker_pass *p, char *out, size_t size
 static int make_copy(struct docker_pass *p, const char *below, const struct docker_layer *layer,
                      struct engine_copy *out, struct err *err)
 {
-    const struct digest first = digest_chain(NULL, &layer->diff);
     const char *files = p->layout->files;
 
     out->chain = layer->chain;
     out->diff = layer->diff;
     out->needed = layer->needed;
-    out->whole_tree = p->layout->whole_tree && !digest_eq(&first, &layer->chain);
-    out->entry = text_of(p, err, "%s/%s/%s", p->root->path, below, layer->cache_id);
+    out->whole_tree = p->layout->whole_tree && layer->has_parent;
+    out->entry =
+        text_of(p, p->reading->layers, err, "%s/%s/%s", p->root->path, below, layer->cache_id);
     out->directory = out->entry;
     if (out->entry != NULL && files[0] != '\0')
-        out->directory = text_of(p, err, "%s/%s", out->entry, files);
+        out->directory = text_of(p, p->reading->layers, err, "%s/%s", out->entry, files);
     return out->directory != NULL ? 0 : -1;
+}
+
+/* The copy of a layer is where it was in the last pass, in the shared arena. */
+static void take_copies(const struct docker_pass *p, struct engine_copy *out)
+{
+    for (size_t i = 0; i < p->layer_count; i++) {
+        out[i] = p->last->copies[i];
+        out[i].needed = p->layers[i].needed;
+    }
 }
 
 static int make_copies(struct docker_pass *p, const char *below, struct err *err)
@@ -62,7 +72,9 @@ static int make_copies(struct docker_pass *p, const char *below, struct err *err
     r->copies = arena_array(p->arena, p->layer_count, sizeof(*r->copies), err);
     if (r->copies == NULL)
         return -1;
-    for (size_t i = 0; i < p->layer_count; i++) {
+    if (p->layers_stand)
+        take_copies(p, r->copies);
+    for (size_t i = 0; i < p->layer_count && !p->layers_stand; i++) {
         if (make_copy(p, below, &p->layers[i], &r->copies[i], err) != 0)
             return -1;
     }
@@ -82,7 +94,7 @@ static int add_space(struct docker_pass *p, enum rec_space_class klass, const ch
 
     entry->klass = klass;
     entry->kind = kind;
-    entry->path = text_of(p, err, "%s/%s/%s", p->root->path, below, name);
+    entry->path = text_of(p, p->arena, err, "%s/%s/%s", p->root->path, below, name);
     if (entry->path == NULL)
         return -1;
     p->reading->space_count++;
@@ -109,7 +121,6 @@ static int classify(struct docker_pass *p, int fd, const char *below, const stru
                     struct err *err)
 {
     const char **layers = arena_array(p->arena, p->layer_count, sizeof(*layers), err);
-    bool buildkit = has_buildkit(p);
 
     if (layers == NULL)
         return -1;
@@ -127,8 +138,8 @@ static int classify(struct docker_pass *p, int fd, const char *below, const stru
             rc = add_space(p, REC_SPACE_OUTSIDE, "container-writable", below, name, err);
         else if (strcmp(name, "l") != 0 && is_directory(fd, name))
             rc = add_space(p, REC_SPACE_ORPHANS,
-                           buildkit && strlen(name) == BUILDKIT_ID_BYTES ? "build-cache"
-                                                                         : "leftover",
+                           p->kept->buildkit && strlen(name) == BUILDKIT_ID_BYTES ? "build-cache"
+                                                                                  : "leftover",
                            below, name, err);
         if (rc != 0)
             return -1;
@@ -169,15 +180,20 @@ static int add_partial(struct docker_pass *p, const struct dirlist *list, struct
     return 0;
 }
 
-static int list_optional(struct docker_pass *p, const char *below, int *fd, struct dirlist *out,
-                         struct err *err)
+static int open_optional(struct docker_pass *p, const char *below, int *fd, struct err *err)
 {
     struct err why = {0};
 
     *fd = docker_open_below(p->root, below, &why);
-    if (*fd < 0)
-        return why.kind == ERR_NOT_FOUND ? 0 : err_set(err, why.kind, "%s", why.text);
-    return docker_list(p->root, *fd, below, DOCKER_LAYERS_MAX, out, err);
+    if (*fd < 0 && why.kind != ERR_NOT_FOUND)
+        return err_set(err, why.kind, "%s", why.text);
+    return 0;
+}
+
+static int list_optional(struct docker_pass *p, int fd, const char *below, struct dirlist *out,
+                         struct err *err)
+{
+    return fd >= 0 ? docker_list(p->root, fd, below, DOCKER_LAYERS_MAX, out, err) : 0;
 }
 
 static int add_space_roots(struct docker_pass *p, struct err *err)
@@ -185,8 +201,8 @@ static int add_space_roots(struct docker_pass *p, struct err *err)
     struct engine_reading *r = p->reading;
     const char *path = p->root->path, *storage = p->root->storage;
 
-    r->space_roots[0] = text_of(p, err, "%s/%s", path, storage);
-    r->space_roots[1] = text_of(p, err, "%s/image/%s", path, storage);
+    r->space_roots[0] = text_of(p, p->arena, err, "%s/%s", path, storage);
+    r->space_roots[1] = text_of(p, p->arena, err, "%s/image/%s", path, storage);
     if (r->space_roots[0] == NULL || r->space_roots[1] == NULL)
         return -1;
     r->space_root_count = 2;
@@ -199,31 +215,107 @@ static int add_space_roots(struct docker_pass *p, struct err *err)
     return 0;
 }
 
-int docker_read_space(struct docker_pass *p, struct err *err)
+static bool same_texts(const char **a, size_t a_count, const char **b, size_t b_count)
+{
+    if (a_count != b_count)
+        return false;
+    for (size_t i = 0; i < a_count; i++) {
+        if (strcmp(a[i], b[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Whether all that says what the driver's directory holds is as it was in the last pass. */
+static bool entries_stand(const struct docker_pass *p, const struct docker_stamp *entries)
+{
+    const struct docker_kept *last = p->last_kept;
+
+    return p->layers_stand && docker_stamp_eq(&last->entries, entries) &&
+           last->buildkit == p->kept->buildkit &&
+           same_texts(last->mounts, last->mount_count, p->mounts, p->mount_count);
+}
+
+static int take_spaces(struct docker_pass *p, struct err *err)
+{
+    struct engine_reading *r = p->reading;
+
+    for (size_t i = 0; i < p->last_kept->space_count; i++) {
+        struct engine_space_entry *entry = &r->spaces[i];
+
+        *entry = p->last->spaces[i];
+        entry->path = arena_text(p->arena, entry->path, strlen(entry->path), err);
+        if (entry->path == NULL)
+            return -1;
+        r->space_count++;
+    }
+    return 0;
+}
+
+/* Opens and stamps the driver's directory, and lists it where what lies in it may be new. */
+static int list_entries(struct docker_pass *p, const char *below, int *fd,
+                        struct docker_stamp *stamp, struct dirlist *out, bool *stand,
+                        struct err *err)
+{
+    if (open_optional(p, below, fd, err) != 0)
+        return -1;
+    if (*fd >= 0)
+        *stamp = docker_stamp_at(*fd, "");
+    *stand = entries_stand(p, stamp);
+    return *stand ? 0 : list_optional(p, *fd, below, out, err);
+}
+
+static int read_partial(struct docker_pass *p, struct dirlist *tmp, struct err *err)
+{
+    AUTO_FD int fd = -1;
+
+    return open_optional(p, "tmp", &fd, err) != 0 ? -1 : list_optional(p, fd, "tmp", tmp, err);
+}
+
+static int make_room(struct docker_pass *p, size_t room, struct err *err)
+{
+    struct engine_reading *r = p->reading;
+
+    r->spaces = arena_array(p->arena, room, sizeof(*r->spaces), err);
+    r->space_roots = arena_array(p->arena, room + p->layer_count + 2, sizeof(*r->space_roots), err);
+    return r->spaces != NULL && r->space_roots != NULL ? 0 : -1;
+}
+
+static int read_space(struct docker_pass *p, const char *below, struct err *err)
 {
     AUTO(dirlist_close) struct dirlist entries = {0};
     AUTO(dirlist_close) struct dirlist tmp = {0};
-    AUTO_FD int entries_fd = -1;
-    AUTO_FD int tmp_fd = -1;
-    struct engine_reading *r = p->reading;
+    AUTO_FD int fd = -1;
+    struct docker_stamp stamp = {0};
+    size_t remarks = docker_remarks(p);
+    bool stand;
+
+    if (list_entries(p, below, &fd, &stamp, &entries, &stand, err) != 0 ||
+        read_partial(p, &tmp, err) != 0 ||
+        make_room(p, tmp.count + (stand ? p->last_kept->space_count : entries.count), err) != 0 ||
+        make_copies(p, below, err) != 0 ||
+        (stand ? take_spaces(p, err) : classify(p, fd, below, &entries, err)) != 0)
+        return -1;
+    p->kept->space_count = p->reading->space_count;
+    if (add_space_roots(p, err) != 0 || add_partial(p, &tmp, err) != 0 ||
+        (!stand && report_missing(p, &entries, err) != 0))
+        return -1;
+    if (docker_remarks(p) == remarks)
+        p->kept->entries = stamp;
+    return 0;
+}
+
+int docker_read_space(struct docker_pass *p, struct err *err)
+{
     char below[256];
-    size_t room;
 
     if (p->layout == NULL)
         return docker_problem(p, err, "graph driver",
                               "%s keeps layers in no directories that can be measured",
                               p->root->storage);
     driver_directory(p, below, sizeof(below));
-    if (list_optional(p, below, &entries_fd, &entries, err) != 0 ||
-        list_optional(p, "tmp", &tmp_fd, &tmp, err) != 0)
-        return -1;
-    room = entries.count + tmp.count;
-    r->spaces = arena_array(p->arena, room, sizeof(*r->spaces), err);
-    r->space_roots = arena_array(p->arena, room + p->layer_count + 2, sizeof(*r->space_roots), err);
-    if (r->spaces == NULL || r->space_roots == NULL)
-        return -1;
-    if (make_copies(p, below, err) != 0 || classify(p, entries_fd, below, &entries, err) != 0 ||
-        add_space_roots(p, err) != 0 || add_partial(p, &tmp, err) != 0)
-        return -1;
-    return report_missing(p, &entries, err);
+    p->kept->buildkit = has_buildkit(p);
+    p->kept->mounts = p->mounts;
+    p->kept->mount_count = p->mount_count;
+    return read_space(p, below, err);
 }

@@ -91,7 +91,8 @@ struct engine_space_entry {
 
 /* One root as it is at one moment. */
 struct engine_reading {
-    struct arena *arena;        /* owns everything below */
+    struct arena *arena;        /* owns everything below, */
+    struct arena *layers;       /* but for what copies point to; other readings may own it too */
     struct rec_content content; /* sorted as record.h promises */
     struct rec_use use;         /* key filled; empty when the engine has no containers */
     struct engine_copy *copies; /* sorted by chain */
@@ -101,6 +102,7 @@ struct engine_reading {
     const char **space_roots; /* directories that together are "the store" (du of them = total) */
     size_t space_root_count;
     struct engine_token token; /* taken before and equal after reading, unless state is MOVING */
+    const void *kept; /* the driver's own: what its next read() may rest on; NULL: nothing */
 };
 
 /* Something that the API and the disk say differently. */
@@ -121,14 +123,21 @@ struct engine_driver {
     int (*find)(const struct engine_options *options, struct engine_roots *roots, struct err *err);
     /* A few stats: microseconds. ERR_NOT_FOUND when the store has vanished. */
     int (*token)(const struct engine_root *root, struct engine_token *out, struct err *err);
-    /* Reads all of it, retrying while it moves. On -1 nothing could be read (ERR_DENIED,
-     * ERR_NOT_FOUND, ERR_CORRUPT of the store as such): the caller keeps the last good content and
-     * marks it. Single broken entries are problems of the reading, never an error. */
+    /* Reads it, retrying while it moves. What `last`, a former reading of this root, had and what
+     * by its files' times stands unchanged, is taken from there; the result is the same as without
+     * it as long as files are replaced and not written into. NULL: all is read, whatever the times
+     * say. `last` is only borrowed. On -1 nothing could be read (ERR_DENIED, ERR_NOT_FOUND,
+     * ERR_CORRUPT of the store as such): the caller keeps the last good content and marks it.
+     * Single broken entries are problems of the reading, never an error. */
     int (*read)(struct engine_root *root, const struct engine_options *options,
-                struct engine_reading **out, struct err *err);
+                const struct engine_reading *last, struct engine_reading **out, struct err *err);
     /* The original bytes of a document, verified against the digest (ERR_CORRUPT). */
     int (*document)(const struct engine_root *root, enum rec_document_kind kind,
                     const struct digest *digest, struct buf *out, struct err *err);
+    /* Whether the daemon answers, at the least cost to it. ERR_UNAVAILABLE or ERR_TIMEOUT where it
+     * does not. */
+    int (*answers)(const struct engine_root *root, const struct engine_options *options,
+                   struct err *err);
     /* Compares names and use with what the API says; a difference is a finding. ERR_UNAVAILABLE
      * or ERR_TIMEOUT when the daemon does not answer. */
     int (*cross_check)(struct engine_root *root, const struct engine_options *options,

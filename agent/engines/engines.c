@@ -23,6 +23,7 @@ void engine_reading_close(struct engine_reading **r)
     if (reading == NULL)
         return;
     arena_close(&reading->arena);
+    arena_close(&reading->layers);
     free(reading);
 }
 

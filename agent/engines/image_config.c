@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "common/json.h"
+#include "common/json_walk.h"
 
 void image_config_close(struct image_config *config)
 {
@@ -12,64 +12,127 @@ void image_config_close(struct image_config *config)
     *config = (struct image_config){0};
 }
 
-static int read_diff_id(struct digest *out, const json_t *value, size_t position, struct err *err)
-{
-    const char *text = json_string_value(value);
+/* What was met on the way; each of it may be there once. */
+struct reader {
+    struct json_walk walk;
+    struct image_config *config;
+    size_t room; /* of config->diff_ids */
+    bool met_rootfs, met_diff_ids;
+    bool has_rootfs; /* and it is an object */
+};
 
-    if (text == NULL)
-        return err_set(err, ERR_CORRUPT, "rootfs.diff_ids[%zu] is no text", position);
-    if (digest_parse(out, text, strlen(text), false, err) != 0)
-        return err_set(err, ERR_CORRUPT, "rootfs.diff_ids[%zu] is no sha256 digest", position);
+static int once(bool *met, const char *what, struct err *err)
+{
+    if (*met)
+        return err_set(err, ERR_CORRUPT, "no image config: %s twice", what);
+    *met = true;
     return 0;
 }
 
-static int read_diff_ids(struct image_config *config, const json_t *rootfs, struct err *err)
+static int make_room(struct reader *r, struct err *err)
 {
-    const json_t *ids = json_object_get(rootfs, "diff_ids");
-    size_t count = json_array_size(ids);
+    size_t room = r->room == 0 ? 16 : r->room * 2;
+    struct digest *grown;
 
-    if (ids == NULL || json_is_null(ids)) /* an image without any layer, as Go writes it */
+    if (r->config->diff_count == IMAGE_CONFIG_LAYERS_MAX)
+        return err_set(err, ERR_LIMIT, "at least %d layers: at most %d are read",
+                       IMAGE_CONFIG_LAYERS_MAX + 1, IMAGE_CONFIG_LAYERS_MAX);
+    if (r->config->diff_count < r->room)
         return 0;
-    if (!json_is_array(ids))
+    grown = realloc(r->config->diff_ids, room * sizeof(*grown));
+    if (grown == NULL)
+        return err_set(err, ERR_NO_MEMORY, "no memory for %zu layers", room);
+    r->config->diff_ids = grown;
+    r->room = room;
+    return 0;
+}
+
+static int read_diff_id(struct reader *r, struct err *err)
+{
+    struct image_config *config = r->config;
+    size_t position = config->diff_count;
+    struct json_span span;
+    char text[DIGEST_TEXT + 1];
+
+    if (make_room(r, err) != 0)
+        return -1;
+    if (json_walk_peek(&r->walk) != '"')
+        return err_set(err, ERR_CORRUPT, "rootfs.diff_ids[%zu] is no text", position);
+    if (json_walk_string(&r->walk, &span, err) != 0)
+        return -1;
+    if (!json_span_ascii(&span, text, sizeof(text)) ||
+        digest_parse(&config->diff_ids[position], text, strlen(text), false, NULL) != 0)
+        return err_set(err, ERR_CORRUPT, "rootfs.diff_ids[%zu] is no sha256 digest", position);
+    config->diff_count++;
+    return 0;
+}
+
+static int read_diff_ids(struct reader *r, struct err *err)
+{
+    int rc;
+
+    if (once(&r->met_diff_ids, "rootfs.diff_ids", err) != 0)
+        return -1;
+    if (json_walk_peek(&r->walk) == 'n') /* an image without any layer, as Go writes it */
+        return json_walk_skip(&r->walk, err);
+    if (json_walk_peek(&r->walk) != '[')
         return err_set(err, ERR_CORRUPT, "rootfs.diff_ids is no list");
-    if (count > IMAGE_CONFIG_LAYERS_MAX)
-        return err_set(err, ERR_LIMIT, "%zu layers: at most %d are read", count,
-                       IMAGE_CONFIG_LAYERS_MAX);
-    config->diff_ids = calloc(count + 1, sizeof(*config->diff_ids));
-    if (config->diff_ids == NULL)
-        return err_set(err, ERR_NO_MEMORY, "no memory for %zu layers", count);
-    for (size_t i = 0; i < count; i++) {
-        if (read_diff_id(&config->diff_ids[i], json_array_get(ids, i), i, err) != 0)
+    if (json_walk_enter(&r->walk, err) != 0)
+        return -1;
+    while ((rc = json_walk_item(&r->walk, err)) == 1) {
+        if (read_diff_id(r, err) != 0)
             return -1;
     }
-    config->diff_count = count;
-    return 0;
+    return rc;
 }
 
-static void count_history(struct image_config *config, const json_t *document)
+static int read_rootfs(struct reader *r, struct err *err)
 {
-    const json_t *history = json_arr(document, "history");
+    struct json_span key;
+    int rc;
 
-    config->history_count = json_array_size(history);
-    for (size_t i = 0; i < config->history_count; i++) {
-        if (!json_flag(json_array_get(history, i), "empty_layer", 0))
-            config->history_layers++;
+    if (once(&r->met_rootfs, "rootfs", err) != 0)
+        return -1;
+    r->has_rootfs = json_walk_peek(&r->walk) == '{';
+    if (!r->has_rootfs)
+        return json_walk_skip(&r->walk, err);
+    if (json_walk_enter(&r->walk, err) != 0)
+        return -1;
+    while ((rc = json_walk_member(&r->walk, &key, err)) == 1) {
+        rc = json_span_is(&key, "diff_ids") ? read_diff_ids(r, err) : json_walk_skip(&r->walk, err);
+        if (rc != 0)
+            return -1;
     }
+    return rc;
+}
+
+static int read_document(struct reader *r, struct err *err)
+{
+    struct json_span key;
+    int rc;
+
+    if (json_walk_peek(&r->walk) != '{')
+        return json_walk_skip(&r->walk, err);
+    if (json_walk_enter(&r->walk, err) != 0)
+        return -1;
+    while ((rc = json_walk_member(&r->walk, &key, err)) == 1) {
+        rc = json_span_is(&key, "rootfs") ? read_rootfs(r, err) : json_walk_skip(&r->walk, err);
+        if (rc != 0)
+            return -1;
+    }
+    return rc;
 }
 
 int image_config_parse(struct image_config *out, const char *data, size_t len, struct err *err)
 {
     AUTO(image_config_close) struct image_config config = {0};
-    AUTO_JSON json_t *document = json_parse(data, len, err);
-    const json_t *rootfs = json_obj(document, "rootfs");
+    struct reader r = {.config = &config};
 
-    if (document == NULL)
+    if (json_walk_open(&r.walk, data, len, err) != 0 || read_document(&r, err) != 0 ||
+        json_walk_end(&r.walk, err) != 0)
         return -1;
-    if (rootfs == NULL)
+    if (!r.has_rootfs)
         return err_set(err, ERR_CORRUPT, "no image config: it has no rootfs");
-    if (read_diff_ids(&config, rootfs, err) != 0)
-        return -1;
-    count_history(&config, document);
     *out = config;
     config = (struct image_config){0};
     return 0;

@@ -18,13 +18,12 @@ enum {
 struct image_config {
     struct digest *diff_ids; /* heap; bottom layer first; the same one may come twice */
     size_t diff_count;       /* 0: an image from scratch with nothing added */
-    size_t history_count;    /* entries; 0 where there is none */
-    size_t history_layers;   /* of these, entries that made a layer */
 };
 
-/* Reads `len` bytes of JSON. ERR_CORRUPT where it is no JSON or no image config (no `rootfs`),
- * ERR_LIMIT past json.h's limits or IMAGE_CONFIG_LAYERS_MAX. Errors quote nothing of the document.
- * Release with image_config_close(), which also takes a zeroed struct. */
+/* Reads `len` bytes of JSON in one go, without a tree (json_walk.h). ERR_CORRUPT where it is no
+ * JSON or no image config (no `rootfs`), ERR_LIMIT past json.h's limits or IMAGE_CONFIG_LAYERS_MAX.
+ * Errors quote nothing of the document. Release with image_config_close(), which also takes a
+ * zeroed struct. */
 int image_config_parse(struct image_config *out, const char *data, size_t len, struct err *err);
 void image_config_close(struct image_config *config);
 

@@ -1,5 +1,6 @@
 #include "collector/server/options.h"
 
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -134,6 +135,15 @@ static const struct cli_option serve_options[] = {
     {.name = NULL},
 };
 
+static const struct cli_option check_options[] = {
+    {.name = "thorough",
+     .type = CLI_FLAG,
+     FIELD(thorough),
+     .help = "Also lets SQLite check the whole file with every index, and recomputes the ledger in "
+             "plain SQL: minutes for a large fleet."},
+    {.name = NULL},
+};
+
 static const struct cli_option program_options[] = {
     {.name = "db",
      .letter = 'd',
@@ -167,6 +177,7 @@ static const struct cli_command commands[] = {
      .example = "layercensus-collector serve --db census.db --listen 127.0.0.1:7443"},
     {.name = "check",
      .arguments = "",
+     .options = check_options,
      .help = "Recomputes what the database says twice and prints each difference; works beside a "
              "running collector. Exit status 1 if anything differs.",
      .example = "layercensus-collector check --db census.db"},
@@ -199,13 +210,14 @@ const struct cli_program options_program = {
     .commands = commands,
 };
 
-static int add_address(const char *text, struct uvx_address *out, size_t *count, struct err *err)
+static int add_address(const char *option, const char *text, struct uvx_address *out, size_t *count,
+                       struct err *err)
 {
     if (*count == OPTIONS_ADDRESSES_MAX)
         return err_set(err, ERR_USAGE, "more than %d addresses to listen on",
                        OPTIONS_ADDRESSES_MAX);
     if (uvx_address_parse(&out[*count], text, OPTIONS_PORT, err) != 0)
-        return err_wrap(err, "--listen");
+        return err_wrap(err, "%s", option);
     (*count)++;
     return 0;
 }
@@ -217,11 +229,11 @@ int options_addresses(const struct options *options, struct uvx_address *out, si
 
     *count = 0;
     for (size_t i = 0; i < options->listen.count; i++)
-        if (add_address(options->listen.items[i], out, count, err) != 0)
+        if (add_address("--listen", options->listen.items[i], out, count, err) != 0)
             return -1;
     for (size_t i = 0; i < options->sockets.count; i++) {
         snprintf(text, sizeof(text), "unix:%.500s", options->sockets.items[i]);
-        if (add_address(text, out, count, err) != 0)
+        if (add_address("--unix", text, out, count, err) != 0)
             return -1;
     }
     if (*count == 0)
@@ -247,20 +259,30 @@ static int check_remote(const struct options *o, const struct uvx_address *addre
     return 0;
 }
 
+static int need_longer(const char *name, int64_t ms, const char *than, int64_t than_ms,
+                       struct err *err)
+{
+    return ms > than_ms ? 0
+                        : err_set(err, ERR_USAGE,
+                                  "--%s is %" PRId64 " ms, expected more than --%s, %" PRId64 " ms",
+                                  name, ms, than, than_ms);
+}
+
 int options_check(const struct options *o, struct err *err)
 {
     struct uvx_address addresses[OPTIONS_ADDRESSES_MAX];
     size_t count;
 
+    if (o->db[0] == '\0')
+        return err_set(err, ERR_USAGE, "--db \"\": expected the name of a file");
     if ((o->cert == NULL) != (o->key == NULL))
         return err_set(err, ERR_USAGE, "--cert and --key belong together");
     if (o->ca != NULL && o->cert == NULL)
         return err_set(err, ERR_USAGE, "--ca needs --cert and --key");
-    if (o->silence_ms <= o->heartbeat_ms)
-        return err_set(err, ERR_USAGE, "--silence must be longer than --heartbeat");
-    if (o->retire_after_ms <= o->silence_ms || o->ephemeral_after_ms <= o->silence_ms)
-        return err_set(err, ERR_USAGE,
-                       "--retire-after and --ephemeral-after must be longer than --silence");
+    if (need_longer("silence", o->silence_ms, "heartbeat", o->heartbeat_ms, err) != 0 ||
+        need_longer("retire-after", o->retire_after_ms, "silence", o->silence_ms, err) != 0 ||
+        need_longer("ephemeral-after", o->ephemeral_after_ms, "silence", o->silence_ms, err) != 0)
+        return -1;
     if (options_addresses(o, addresses, &count, err) != 0)
         return -1;
     for (size_t i = 0; i < count; i++)

@@ -30,6 +30,7 @@ struct options {
     int64_t message_max; /* bytes */
     int64_t queue_max;   /* bytes of reports that wait for the database */
     int64_t memory_max;  /* bytes of unfinished reports, all hosts together */
+    bool thorough;       /* of check */
     int log_level;       /* enum log_level */
     int log_form;        /* enum log_form */
 };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "collector/server/ingest.h"
 #include "collector/server/sessions.h"
@@ -21,6 +22,8 @@ enum {
     LIVES_MS = 5000,
     HOUSEKEEPING_MS = 3600 * 1000,
     HOUSEKEEPING_FIRST_MS = 600 * 1000, /* hosts that our own stop made silent come back before */
+    IDLE_LEAST_MS = 60 * 1000,
+    IDLE_MOST_MS = 300 * 1000,
     PROBE_BYTES_MAX = 4096,
     ADDRESSES_TEXT = 1024,
 };
@@ -106,11 +109,23 @@ int server_check(const struct options *options, struct err *err)
     return open_tls(&tls, options, err);
 }
 
+/* A host that speaks in time is not asked by PING whether it lives; one that never speaks is,
+ * within minutes. */
+static uint64_t idle_ms(const struct options *o)
+{
+    uint64_t silence = (uint64_t)o->silence_ms;
+
+    if (silence < IDLE_LEAST_MS)
+        return IDLE_LEAST_MS;
+    return silence < IDLE_MOST_MS ? silence : IDLE_MOST_MS;
+}
+
 static int open_grpc(struct server *s, struct err *err)
 {
     struct grpc_limits limits;
 
     grpc_limits_default(&limits);
+    limits.idle_ms = idle_ms(s->options);
     limits.message_max = (size_t)s->options->message_max;
     limits.conns_max = (uint32_t)s->options->connections_max;
     return grpc_server_open(&s->grpc, s->loop, &limits, methods, s, err);
@@ -166,11 +181,24 @@ static int start_handles(struct server *s, struct err *err)
     return rc == 0 ? 0 : uvx_fail(err, rc, "watch signals and time");
 }
 
+/* Each host is an open file: as many as the service manager allows, not as few as it began with.
+ * Where that fails, hosts past the limit are turned away and said so in the log. */
+static void raise_file_limit(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static int start(struct server *s, struct err *err)
 {
     char addresses[ADDRESSES_TEXT] = "";
     char port[8];
 
+    raise_file_limit();
     /* Files that are wrong are told before anything is made. */
     if (options_check(s->options, err) != 0 || open_tls(&s->tls, s->options, err) != 0 ||
         open_database(s, err) != 0 || open_grpc(s, err) != 0 ||

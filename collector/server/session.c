@@ -70,12 +70,13 @@ int sessions_accept(struct sessions *set, struct grpc_call *call, struct err *er
     s->set = set;
     s->call = call;
     s->heard_ms = sessions_now(set);
+    list_init(&s->stale);
     list_init(&s->blocked);
     list_init(&s->jobs);
     list_init(&s->waiting);
     list_init(&s->namesakes);
     buf_init(&s->piecework.data, REC_DOCUMENT_BYTES);
-    list_push(&set->all, &s->node);
+    list_push(&set->nameless, &s->node);
     set->count++;
     grpc_call_set(call, &stream_events, s);
     return 0;
@@ -120,10 +121,10 @@ static void on_message(struct grpc_call *call, const uint8_t *data, size_t len, 
     (void)call;
     if (s->state == SESSION_ENDING)
         return;
-    s->heard_ms = sessions_now(s->set);
-    s->life_is_new = true;
     if (wire_agent_decode(&m, data, len, &err) != 0 || take_message(s, &m, &err) != 0)
         session_fail(s, &err);
+    if (s->state != SESSION_NEW) /* nothing else puts the hello off */
+        sessions_heard(s->set, s);
     adjust_flow(s);
 }
 
@@ -276,6 +277,7 @@ static void let_go(struct session *s)
     sessions_keep_life(s->set, s);
     sessions_unregister(s->set, s);
     wants_leave(s->set->wants, &s->wants);
+    list_remove(&s->stale);
     session_drop_gather(s);
     session_drop_piecework(s);
 }

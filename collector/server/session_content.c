@@ -41,7 +41,8 @@ void session_announce(struct session *s, const struct apply_missing *missing)
      * answer stays the same, so nothing hurries. */
     s->more_is_missing = (s->gives_documents && missing->document_count == INGEST_MISSING_MAX) ||
                          (s->measures && missing->layer_count == INGEST_MISSING_MAX);
-    s->refresh_due |= s->more_is_missing;
+    if (s->more_is_missing)
+        session_refresh_later(s);
 }
 
 static void ask_for_documents(struct session *s, const struct wants_item *items, size_t count)
@@ -88,6 +89,12 @@ void session_ask(struct session *s)
         ask_for_layers(s, items, count);
 }
 
+void session_refresh_later(struct session *s)
+{
+    if (s->state != SESSION_ENDING && list_empty(&s->stale))
+        list_push(&s->set->stale, &s->stale);
+}
+
 bool session_refresh(struct session *s)
 {
     uint64_t now = sessions_now(s->set);
@@ -95,12 +102,12 @@ bool session_refresh(struct session *s)
     struct ingest *i;
     struct err err;
 
-    if (!s->refresh_due || s->half_closed || s->state != SESSION_UP || !list_empty(&s->waiting) ||
-        (busy && now - s->refresh_ms < SESSION_REFRESH_MS))
+    if (list_empty(&s->stale) || s->half_closed || s->state != SESSION_UP ||
+        !list_empty(&s->waiting) || (busy && now - s->refresh_ms < SESSION_REFRESH_MS))
         return false;
     if (ingest_missing(&i, &err) != 0)
         return false;
-    s->refresh_due = false;
+    list_remove(&s->stale);
     s->refresh_ms = now;
     session_submit(s, i, on_missing_done);
     return true;
@@ -127,7 +134,7 @@ static void refresh_holders(struct sessions *set, enum rec_document_kind kind,
     size_t count = wants_holders(set->wants, kind, digest, holders);
 
     for (size_t n = 0; n < count; n++)
-        list_entry(holders[n], struct session, wants)->refresh_due = true;
+        session_refresh_later(list_entry(holders[n], struct session, wants));
 }
 
 /* ---- documents ------------------------------------------------------------------------------- */

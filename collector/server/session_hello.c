@@ -19,7 +19,10 @@ static int check_certificate(struct session *s, const char *name, struct err *er
 
     if ((!demanded && certified[0] == '\0') || grpc_call_peer_is(s->call, name))
         return 0;
-    err_set(err, ERR_DENIED, "host \"%s\" has a certificate for \"%s\"", name, certified);
+    err_set(err, ERR_DENIED,
+            "host \"%s\" has a certificate for \"%s\": give it one for its name, or the agent the "
+            "--host-name of its certificate",
+            name, certified);
     session_reject(s, REC_REJECT_CERTIFICATE, 0, name, err->text);
     sessions_event(s->set, 0, "certificate", name, err->text);
     return -1;

@@ -44,7 +44,7 @@ struct session {
     struct sessions *set;
     struct grpc_call *call;
     enum session_state state;
-    struct list node;    /* set->all */
+    struct list node;    /* set->nameless until the hello, then set->heard */
     struct list blocked; /* set->blocked while `waiting` is not empty */
     struct list jobs;    /* struct ingest.in_session: with the writer */
     struct list waiting; /* the same: not yet accepted by the writer */
@@ -65,6 +65,7 @@ struct session {
     uint64_t heard_ms;
     struct apply_life life;
     bool life_is_new;
+    int64_t look_s;   /* the newest look that was passed on */
     uint64_t ignored; /* messages and documents that nobody asked for */
 
     struct gather *gather;   /* while COLLECTING */
@@ -75,7 +76,7 @@ struct session {
 
     struct wants_session wants;
     struct session_piecework piecework;
-    bool refresh_due;
+    struct list stale;    /* set->stale while a look for what is missing is due */
     bool more_is_missing; /* than one look for what is missing can tell */
     uint64_t refresh_ms;
 };
@@ -141,8 +142,9 @@ int session_take_layer_facts(struct session *s, struct wire_agent_msg **m, struc
 int session_take_declined(struct session *s, struct wire_agent_msg **m, struct err *err);
 /* What the database lacks and this host has. */
 void session_announce(struct session *s, const struct apply_missing *missing);
-/* Looks again for what is missing, if that is due and the session has nothing else to do. Whether
- * it did. */
+/* From now on a look for what is missing is due. */
+void session_refresh_later(struct session *s);
+/* Looks, if that is due and the session has nothing else to do. Whether it did. */
 bool session_refresh(struct session *s);
 /* Sends what the registry has for it. */
 void session_ask(struct session *s);
@@ -164,6 +166,8 @@ void sessions_event(struct sessions *set, int64_t incarnation_id, const char *ki
                     const char *subject, const char *text);
 /* Asks hosts while there is something to ask. */
 void sessions_pump(struct sessions *set);
+/* The host has just spoken. */
+void sessions_heard(struct sessions *set, struct session *s);
 /* Keeps the signs of life of a session that is over. */
 void sessions_keep_life(struct sessions *set, struct session *s);
 

@@ -24,7 +24,9 @@ int sessions_open(struct sessions *set, uv_loop_t *loop, struct writer *writer,
     struct wants_limits limits;
 
     *set = (struct sessions){.options = options, .writer = writer, .loop = loop};
-    list_init(&set->all);
+    list_init(&set->nameless);
+    list_init(&set->heard);
+    list_init(&set->stale);
     list_init(&set->blocked);
     wants_limits_default(&limits);
     limits.lease_ms[WANTS_DOCUMENTS] = (uint64_t)options->lease_ms;
@@ -36,7 +38,7 @@ void sessions_close(struct sessions *set)
 {
     if (set->wants == NULL)
         return;
-    check(list_empty(&set->all));
+    check(set->count == 0);
     wants_close(&set->wants);
     free(set->lives.items);
     set->lives.items = NULL;
@@ -150,6 +152,15 @@ void sessions_event(struct sessions *set, int64_t incarnation_id, const char *ki
 
 /* ---- signs of life --------------------------------------------------------------------------- */
 
+/* Keeps the order of `heard`, so that time and signs of life concern only its two ends. */
+void sessions_heard(struct sessions *set, struct session *s)
+{
+    s->heard_ms = sessions_now(set);
+    s->life_is_new = true;
+    list_remove(&s->node);
+    list_push(&set->heard, &s->node);
+}
+
 static struct apply_life *one_more_life(struct sessions *set)
 {
     size_t room = set->lives.room == 0 ? LIVES_FIRST : set->lives.room * 2;
@@ -187,9 +198,14 @@ void sessions_flush_lives(struct sessions *set)
     struct ingest *i;
     struct err err;
 
-    list_each (it, &set->all) {
-        sessions_keep_life(set, list_entry(it, struct session, node));
+    for (struct list *it = set->heard.prev; it != &set->heard; it = it->prev) {
+        struct session *s = list_entry(it, struct session, node);
+
+        if (s->heard_ms < set->lives.flushed_ms)
+            break;
+        sessions_keep_life(set, s);
     }
+    set->lives.flushed_ms = sessions_now(set);
     if (set->lives.count == 0)
         return;
     if (ingest_lives(&i, &set->lives.items, set->lives.count, &err) != 0)
@@ -304,39 +320,46 @@ void sessions_pump(struct sessions *set)
         session_ask(list_entry(next, struct session, wants));
 }
 
-/* A stream that never says who it is, or a host that fell silent, makes room. A stream that is not
- * read for want of room is not blamed for its silence. */
-static void end_if_silent(struct session *s)
+/* Ends the streams at the front of a list that are silent for so long. A stream that is not read
+ * for want of room is not blamed for its silence. */
+static void end_silent(struct list *sessions, uint64_t now_ms, uint64_t silence_ms, const char *why)
 {
-    uint64_t silent_ms = sessions_now(s->set) - s->heard_ms;
+    list_each (it, sessions) {
+        struct session *s = list_entry(it, struct session, node);
 
-    if (s->state == SESSION_ENDING || s->paused || s->job_count > 0)
-        return;
-    if (s->state == SESSION_NEW && silent_ms >= SESSION_HELLO_MS)
-        session_end(s, GRPC_DEADLINE_EXCEEDED, "no hello came");
-    else if (silent_ms >= (uint64_t)s->set->options->silence_ms)
-        session_end(s, GRPC_DEADLINE_EXCEEDED, "no heartbeat came");
+        if (now_ms - s->heard_ms < silence_ms)
+            return;
+        if (s->state != SESSION_ENDING && !s->paused && s->job_count == 0)
+            session_end(s, GRPC_DEADLINE_EXCEEDED, why);
+    }
+}
+
+static void refresh_stale(struct sessions *set)
+{
+    size_t left = REFRESHES_EACH_TICK;
+
+    list_each_safe (it, next, &set->stale) {
+        if (left > 0 && session_refresh(list_entry(it, struct session, stale)))
+            left--;
+    }
 }
 
 void sessions_tick(struct sessions *set)
 {
-    size_t expired = wants_expire(set->wants, sessions_now(set));
-    size_t left = REFRESHES_EACH_TICK;
+    uint64_t now = sessions_now(set);
+    size_t expired = wants_expire(set->wants, now);
     char count[24];
-    bool starved;
 
     snprintf(count, sizeof(count), "%zu", expired);
     if (expired > 0)
         log_event(LOG_INFO, "lease-expired", "count", count, NULL);
-    starved = wants_is_starved(set->wants);
-    list_each (it, &set->all) {
-        struct session *s = list_entry(it, struct session, node);
-
-        end_if_silent(s);
-        s->refresh_due |= starved;
-        if (left > 0 && session_refresh(s))
-            left--;
-    }
+    end_silent(&set->nameless, now, SESSION_HELLO_MS, "no hello came");
+    end_silent(&set->heard, now, (uint64_t)set->options->silence_ms, "no heartbeat came");
+    if (wants_is_starved(set->wants))
+        list_each (it, &set->heard) {
+            session_refresh_later(list_entry(it, struct session, node));
+        }
+    refresh_stale(set);
     sessions_pump(set);
 }
 

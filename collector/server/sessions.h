@@ -32,15 +32,18 @@ struct sessions {
     uv_loop_t *loop;
 
     /* private to session*.c */
-    struct list all;
-    size_t count;
+    struct list nameless; /* sessions without a hello, in the order in which they came */
+    struct list heard;    /* all others, the one that was heard last at the end */
+    struct list stale;    /* sessions that should look for what is missing */
     struct list blocked;  /* sessions with jobs that found the writer's queue full */
+    size_t count;
     void *by_incarnation; /* tsearch() trees of struct session */
     void *by_name;
     size_t memory; /* bytes of unfinished inventories and documents */
     struct {
         struct apply_life *items; /* of sessions that are over, until they are written */
         size_t count, room;
+        uint64_t flushed_ms;
     } lives;
     struct gate log_gate, event_gate;
     uint64_t hosts, hosts_ms; /* how many there are, and when that was asked */

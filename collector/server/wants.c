@@ -42,8 +42,9 @@ struct wants {
     struct wants_limits limits;
     void *entries; /* tsearch() tree of struct wanted */
     size_t count;
-    struct list joined;  /* all sessions */
-    struct list ready;   /* sessions with something to take */
+    size_t joined;       /* sessions that take part */
+    struct list ready;   /* those with something to take */
+    struct list owing;   /* those that something is leased to */
     struct list cooling; /* entries with refusals; all cool equally long, so the oldest is first */
     bool starved;
 };
@@ -65,8 +66,8 @@ int wants_open(struct wants **out, const struct wants_limits *limits, struct err
     if (w == NULL)
         return err_set(err, ERR_NO_MEMORY, "no memory for the registry of wants");
     w->limits = *limits;
-    list_init(&w->joined);
     list_init(&w->ready);
+    list_init(&w->owing);
     list_init(&w->cooling);
     *out = w;
     return 0;
@@ -76,7 +77,7 @@ void wants_close(struct wants **w)
 {
     if (*w == NULL)
         return;
-    check(list_empty(&(*w)->joined));
+    check((*w)->joined == 0);
     tdestroy((*w)->entries, free);
     free(*w);
     *w = NULL;
@@ -205,6 +206,8 @@ static void end_lease(struct wants *w, struct wanted *e, enum want_state state)
     e->lessee = NULL;
     e->state = state;
     s->of[class_of(e->key.kind)].leased--;
+    if (wants_leased(s) == 0)
+        list_remove(&s->owing);
     refresh_ready(w, s);
 }
 
@@ -221,14 +224,15 @@ static void refuse(struct wants *w, struct wanted *e, int64_t incarnation, uint6
 
 void wants_join(struct wants *w, struct wants_session *s, int64_t incarnation)
 {
-    *s = (struct wants_session){.incarnation = incarnation};
+    *s = (struct wants_session){.incarnation = incarnation, .joined = true};
     for (int c = 0; c < WANTS_CLASSES; c++) {
         list_init(&s->of[c].open);
         list_init(&s->of[c].leases);
     }
     list_init(&s->idle);
     list_init(&s->ready);
-    list_push(&w->joined, &s->joined);
+    list_init(&s->owing);
+    w->joined++;
 }
 
 static void drop_holders(struct wants *w, struct list *holders)
@@ -244,7 +248,7 @@ static void drop_holders(struct wants *w, struct list *holders)
 
 void wants_leave(struct wants *w, struct wants_session *s)
 {
-    if (s->joined.next == NULL)
+    if (!s->joined)
         return;
     for (int c = 0; c < WANTS_CLASSES; c++)
         drop_holders(w, &s->of[c].open);
@@ -258,7 +262,7 @@ void wants_leave(struct wants *w, struct wants_session *s)
         }
     }
     list_remove(&s->ready);
-    list_remove(&s->joined);
+    w->joined--;
     *s = (struct wants_session){0};
 }
 
@@ -337,6 +341,8 @@ static void lease(struct wants *w, struct holder *h, uint64_t now_ms)
     e->leased_ms = now_ms;
     list_push(&e->lessee->of[class].leases, &e->lease);
     e->lessee->of[class].leased++;
+    if (list_empty(&e->lessee->owing))
+        list_push(&w->owing, &e->lessee->owing);
     sort_holders(w, e);
 }
 
@@ -466,8 +472,8 @@ size_t wants_expire(struct wants *w, uint64_t now_ms)
 {
     size_t expired = 0;
 
-    list_each (it, &w->joined) {
-        struct wants_session *s = list_entry(it, struct wants_session, joined);
+    list_each_safe (it, next, &w->owing) {
+        struct wants_session *s = list_entry(it, struct wants_session, owing);
 
         for (int c = 0; c < WANTS_CLASSES; c++)
             expired += expire_leases(w, s, c, now_ms);

@@ -63,9 +63,10 @@ struct wants_session {
         size_t leased;
         uint64_t progress_ms; /* last delivery */
     } of[WANTS_CLASSES];
-    struct list idle;   /* holders whose entry may not */
-    struct list joined; /* in the registry */
-    struct list ready;  /* in the registry, while there is something to take */
+    struct list idle;  /* holders whose entry may not */
+    struct list ready; /* in the registry, while there is something to take */
+    struct list owing; /* in the registry, while something is leased */
+    bool joined;
 };
 
 struct wants;

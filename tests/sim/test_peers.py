@@ -10,35 +10,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import docker_store  # noqa: E402
 from archive import Layer  # noqa: E402
+from authority import Authority  # noqa: E402
 from harness import Census, Results, World, run, stop, wait_for  # noqa: E402
-
-
-# ---- certificates -----------------------------------------------------------------------------------------
-
-
-class Authority:
-    """A certificate authority of the test's own, by the openssl command."""
-
-    def __init__(self, world, name):
-        self.world, self.name = world, name
-        self.cert, self.key = world.path(f"{name}.pem"), world.path(f"{name}.key")
-        self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                      "-keyout", self.key, "-out", self.cert, "-days", "30", "-subj", f"/CN={name}")
-
-    def _openssl(self, *words):
-        subprocess.run(["openssl", *words], check=True, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL)
-
-    def issue(self, host, days=30, label=None):
-        base = self.world.path(label or f"{self.name}-{host}")
-        extensions = base + ".ext"
-        with open(extensions, "w") as f:
-            f.write(f"subjectAltName=DNS:{host},IP:127.0.0.1\n")
-        self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                      base + ".key", "-out", base + ".csr", "-subj", f"/CN={host}")
-        self._openssl("x509", "-req", "-in", base + ".csr", "-CA", self.cert, "-CAkey", self.key,
-                      "-CAcreateserial", "-out", base + ".pem", "-days", str(days), "-extfile", extensions)
-        return base + ".pem", base + ".key"
 
 
 def small_store(world, name):
@@ -246,4 +219,5 @@ def main():
     results.finish()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -15,7 +15,7 @@ struct fake_store {
     enum rec_run_state run; /* 0: no container */
     enum err_kind failing;
     bool hanging, down, moving;
-    unsigned token, reads, checks;
+    unsigned token, reads, checks, comparisons;
 };
 
 static struct {
@@ -133,6 +133,16 @@ unsigned fake_engine_checks(const char *path)
 
     pthread_mutex_lock(&fake.lock);
     n = must_find(path)->checks;
+    pthread_mutex_unlock(&fake.lock);
+    return n;
+}
+
+unsigned fake_engine_comparisons(const char *path)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&fake.lock);
+    n = must_find(path)->comparisons;
     pthread_mutex_unlock(&fake.lock);
     return n;
 }
@@ -272,12 +282,14 @@ static void put_use(struct engine_reading *r, const struct fake_store *s)
 }
 
 static int fake_read(struct engine_root *root, const struct engine_options *options,
-                     struct engine_reading **out, struct err *err)
+                     const struct engine_reading *last, struct engine_reading **out,
+                     struct err *err)
 {
     struct fake_store *s = enter(root, err);
     struct engine_reading *r;
 
     (void)options;
+    (void)last;
     if (s == NULL)
         return -1;
     r = calloc(1, sizeof(*r));
@@ -325,22 +337,35 @@ static int fake_document(const struct engine_root *root, enum rec_document_kind 
     return err_set(err, ERR_NOT_FOUND, "no such document");
 }
 
-static int fake_cross_check(struct engine_root *root, const struct engine_options *options,
-                            const struct engine_reading *reading, struct engine_findings *findings,
-                            struct err *err)
+static int ask_daemon(const struct engine_root *root, bool compare, struct err *err)
 {
     struct fake_store *s = enter(root, err);
     bool down;
 
-    (void)options;
-    (void)reading;
-    (void)findings;
     if (s == NULL)
         return -1;
     s->checks++;
+    s->comparisons += compare;
     down = s->down;
     leave();
     return down ? err_set(err, ERR_UNAVAILABLE, "nobody answers") : 0;
+}
+
+static int fake_answers(const struct engine_root *root, const struct engine_options *options,
+                        struct err *err)
+{
+    (void)options;
+    return ask_daemon(root, false, err);
+}
+
+static int fake_cross_check(struct engine_root *root, const struct engine_options *options,
+                            const struct engine_reading *reading, struct engine_findings *findings,
+                            struct err *err)
+{
+    (void)options;
+    (void)reading;
+    (void)findings;
+    return ask_daemon(root, true, err);
 }
 
 const struct engine_driver fake_driver = {
@@ -349,6 +374,7 @@ const struct engine_driver fake_driver = {
     .token = fake_token,
     .read = fake_read,
     .document = fake_document,
+    .answers = fake_answers,
     .cross_check = fake_cross_check,
 };
 const struct engine_driver *const fake_drivers[] = {&fake_driver, NULL};
@@ -363,7 +389,7 @@ static void add_store(struct inventory *inv, const char *path)
     struct inventory_standing standing = {.root = &root, .error = ""};
 
     snprintf(root.path, sizeof(root.path), "%s", path);
-    check(fake_read(&root, NULL, &reading, NULL) == 0);
+    check(fake_read(&root, NULL, NULL, &reading, NULL) == 0);
     check(inventory_reading_open(&shared, reading, NULL) == 0);
     standing.reading = shared;
     check(inventory_add(inv, &standing, NULL) == 0);

@@ -26,14 +26,16 @@ void fake_engine_fail(const char *path, enum err_kind kind);
 void fake_engine_move(const char *path, bool moving);
 /* Looks block until it is called again with false. */
 void fake_engine_hang(const char *path, bool hang);
-/* The API answers or does not (cross_check). */
+/* The API answers or does not. */
 void fake_engine_daemon(const char *path, bool up);
 /* Two paths of one `place` are one store. */
 void fake_engine_place(const char *path, const char *place);
 
-/* How often the store was read, and cross-checked, since the reset. */
+/* How often, since the reset, the store was read, its API asked for anything, and asked what it
+ * has. */
 unsigned fake_engine_reads(const char *path);
 unsigned fake_engine_checks(const char *path);
+unsigned fake_engine_comparisons(const char *path);
 
 /* What the words and paths stand for in the inventory. */
 struct digest fake_engine_image(const char *word);

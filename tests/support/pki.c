@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/check.h"
@@ -36,7 +37,7 @@ static FILE *open_file(const struct pki *pki, const char *name, const char *suff
 
     snprintf(path, sizeof(path), "%s/%s%s", pki->dir, name, suffix);
     f = fopen(path, "we");
-    check(f != NULL);
+    check(f != NULL && fchmod(fileno(f), 0600) == 0);
     return f;
 }
 
@@ -123,6 +124,26 @@ void pki_make(struct pki *pki)
     issue_and_save(pki, &other, &stranger);
     drop(&ca);
     drop(&other);
+}
+
+void pki_issue(const struct pki *pki, const char *name)
+{
+    char path[PKI_PATH], alt_names[PKI_PATH];
+    const struct wish wish = {name, name, alt_names, -DAY, DAY};
+    struct identity ca = {0};
+    FILE *f = fopen(pki_path(pki, "ca.pem", path), "re");
+
+    check(f != NULL);
+    ca.cert = PEM_read_X509(f, NULL, NULL, NULL);
+    fclose(f);
+    f = fopen(pki_path(pki, "ca.key", path), "re");
+    check(f != NULL);
+    ca.key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
+    fclose(f);
+    check(ca.cert != NULL && ca.key != NULL);
+    snprintf(alt_names, sizeof(alt_names), "DNS:%s", name);
+    issue_and_save(pki, &ca, &wish);
+    drop(&ca);
 }
 
 void pki_remove(struct pki *pki)

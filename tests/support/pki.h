@@ -21,6 +21,8 @@ struct pki {
 /* Aborts the program when it cannot. */
 void pki_make(struct pki *pki);
 void pki_remove(struct pki *pki);
+/* One more: `name`.pem and `name`.key for DNS `name`, signed by ca. */
+void pki_issue(const struct pki *pki, const char *name);
 /* "dir/name" in `out`, which is returned. */
 const char *pki_path(const struct pki *pki, const char *name, char out[PKI_PATH]);
 

@@ -86,7 +86,7 @@ static void account(struct fixture *f)
     struct err err;
     uint64_t parts = 0, total;
 
-    assert_ok(docker_driver.read(&f->root, &f->options, &f->reading, &err));
+    assert_ok(docker_driver.read(&f->root, &f->options, NULL, &f->reading, &err));
     assert_ok(account_store(&f->root, f->reading, &limits, on_copy, f, &f->account, &err));
     total = bytes_of(f, REC_SPACE_TOTAL, "roots");
     for (size_t i = 0; i < f->account.spaces.space_count; i++)
@@ -180,7 +180,7 @@ static void a_stop_ends_the_account(void **state)
     struct measure_limits limits = {.stop = &stop};
     struct err err;
 
-    assert_ok(docker_driver.read(&f->root, &f->options, &f->reading, &err));
+    assert_ok(docker_driver.read(&f->root, &f->options, NULL, &f->reading, &err));
     assert_fails(account_store(&f->root, f->reading, &limits, NULL, NULL, &f->account, &err),
                  ERR_CANCELED, "stopped");
 }

@@ -51,7 +51,9 @@ static void nonsense_is_refused_with_what_was_expected(void **state)
         const char *words, *says;
     } cases[] = {
         {"run", "no collector"},
-        {"run --collector :7443", "no host"},
+        {"run --collector :7443", "expected a host"},
+        {"run --collector h:0", "from 1 to 65535"},
+        {"run --collector h --server-name a/b", "--server-name"},
         {"run --collector h:99999", "port"},
         {"run --collector unix:", "path"},
         {"run --collector h --cert a", "--cert and --key"},

@@ -30,6 +30,21 @@ static void pieces_are_zeroed_aligned_and_apart(void **state)
             assert_int_equal(pieces[i][j], i);
 }
 
+static void a_shared_arena_lives_as_long_as_an_owner(void **state)
+{
+    AUTO(arena_close) struct arena *a = NULL;
+    AUTO(arena_close) struct arena *b = NULL;
+    char *text;
+
+    (void)state;
+    assert_int_equal(arena_open(&a, 1 << 20, NULL), 0);
+    text = arena_text(a, "still here", 10, NULL);
+    b = arena_share(a);
+    arena_close(&a);
+    assert_null(a);
+    assert_string_equal(text, "still here");
+}
+
 static void a_large_piece_does_not_waste_the_block(void **state)
 {
     AUTO(arena_close) struct arena *a = NULL;
@@ -96,6 +111,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_are_zeroed_aligned_and_apart),
+        cmocka_unit_test(a_shared_arena_lives_as_long_as_an_owner),
         cmocka_unit_test(a_large_piece_does_not_waste_the_block),
         cmocka_unit_test(the_maximum_holds_and_leaves_the_arena_usable),
         cmocka_unit_test(a_count_that_overflows_is_a_limit),

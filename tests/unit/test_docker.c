@@ -46,7 +46,7 @@ static const struct rec_content *read_store(struct fixture *f)
     struct err err;
 
     engine_reading_close(&f->reading);
-    assert_ok(docker_driver.read(&f->root, &f->options, &f->reading, &err));
+    assert_ok(docker_driver.read(&f->root, &f->options, NULL, &f->reading, &err));
     return &f->reading->content;
 }
 
@@ -402,7 +402,7 @@ static void a_broken_repositories_file_fails_the_reading(void **state)
     docker_store_image(&f->store, &diff, 1, 0);
     tempdir_write_text(&f->dir, docker_store_metadata(&f->store, "repositories.json", path),
                        "{\"Repositories\":{\"a\"");
-    assert_fails(docker_driver.read(&f->root, &f->options, &f->reading, &err), ERR_CORRUPT,
+    assert_fails(docker_driver.read(&f->root, &f->options, NULL, &f->reading, &err), ERR_CORRUPT,
                  "repositories.json");
     assert_null(f->reading);
 }

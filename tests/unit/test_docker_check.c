@@ -67,7 +67,7 @@ static int check_store(struct fixture *f, struct err *err)
     http_peer_start(&f->peer, f->root.socket, f->answers, 4);
     f->serving = true;
     if (f->reading == NULL)
-        assert_int_equal(docker_driver.read(&f->root, &f->options, &f->reading, err), 0);
+        assert_int_equal(docker_driver.read(&f->root, &f->options, NULL, &f->reading, err), 0);
     return docker_driver.cross_check(&f->root, &f->options, f->reading, &f->findings, err);
 }
 
@@ -107,6 +107,19 @@ static void a_daemon_that_agrees_gives_no_finding(void **state)
     assert_int_equal(f->findings.count, 0);
     assert_true(f->root.api_answers);
     assert_string_equal(f->root.version, "20.10");
+}
+
+/* Nothing but /_ping is served, so anything else that is asked fails. */
+static void whether_it_answers_costs_a_ping(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+
+    assert_fails(docker_driver.answers(&f->root, &f->options, &err), ERR_UNAVAILABLE, "socket");
+    f->answers[0] = (struct http_answer){"/_ping", "Api-Version: 1.41\r\n", "OK"};
+    http_peer_start(&f->peer, f->root.socket, f->answers, 1);
+    f->serving = true;
+    assert_ok(docker_driver.answers(&f->root, &f->options, &err));
 }
 
 static void an_image_that_only_the_daemon_knows_is_a_finding(void **state)
@@ -157,7 +170,7 @@ static void a_change_between_reading_and_asking_is_no_finding(void **state)
     struct err err;
 
     agree(f);
-    assert_ok(docker_driver.read(&f->root, &f->options, &f->reading, &err));
+    assert_ok(docker_driver.read(&f->root, &f->options, NULL, &f->reading, &err));
     docker_store_name(&f->store, "inv/a", "inv/a:2", &f->image);
     snprintf(f->images, sizeof(f->images), "[]");
     assert_fails(check_store(f, &err), ERR_MOVED, "changed");
@@ -180,7 +193,7 @@ static void nobody_listening_is_unavailable(void **state)
     struct fixture *f = *state;
     struct err err;
 
-    assert_ok(docker_driver.read(&f->root, &f->options, &f->reading, &err));
+    assert_ok(docker_driver.read(&f->root, &f->options, NULL, &f->reading, &err));
     assert_fails(docker_driver.cross_check(&f->root, &f->options, f->reading, &f->findings, &err),
                  ERR_UNAVAILABLE, "socket");
     agree(f);
@@ -198,7 +211,7 @@ static void a_hung_daemon_costs_the_deadline_once(void **state)
     uint64_t started;
     struct err err;
 
-    assert_ok(docker_driver.read(&f->root, &f->options, &f->reading, &err));
+    assert_ok(docker_driver.read(&f->root, &f->options, NULL, &f->reading, &err));
     http_peer_start(&f->peer, f->root.socket, NULL, 0);
     f->serving = true;
     f->options.api_timeout_ms = 300;
@@ -248,6 +261,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_store(a_daemon_that_agrees_gives_no_finding),
+        with_store(whether_it_answers_costs_a_ping),
         with_store(an_image_that_only_the_daemon_knows_is_a_finding),
         with_store(other_names_are_a_finding),
         with_store(another_state_of_a_container_is_a_finding),

@@ -103,7 +103,7 @@ static void a_symlinked_root_is_followed_below_the_hosts_root(void **state)
     find(f);
     assert_int_equal(f->roots.count, 1);
     assert_root(f, 0, "/var/lib/docker", "overlay2");
-    assert_ok(docker_driver.read(&f->roots.items[0], &f->options, &reading, &err));
+    assert_ok(docker_driver.read(&f->roots.items[0], &f->options, NULL, &reading, &err));
     assert_int_equal(reading->content.image_count, 1);
 }
 
@@ -182,10 +182,10 @@ static void a_configured_root_that_is_not_there_says_so_when_read(void **state)
     find(f);
     assert_int_equal(f->roots.count, 1);
     assert_root(f, 0, "/nowhere", "");
-    assert_fails(docker_driver.read(&f->roots.items[0], &f->options, &reading, &err), ERR_NOT_FOUND,
-                 "/nowhere");
+    assert_fails(docker_driver.read(&f->roots.items[0], &f->options, NULL, &reading, &err),
+                 ERR_NOT_FOUND, "/nowhere");
     make_store(f, "nowhere", "vfs"); /* it comes later */
-    assert_ok(docker_driver.read(&f->roots.items[0], &f->options, &reading, &err));
+    assert_ok(docker_driver.read(&f->roots.items[0], &f->options, NULL, &reading, &err));
     assert_string_equal(f->roots.items[0].storage, "vfs");
     engine_reading_close(&reading);
 }

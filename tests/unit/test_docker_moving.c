@@ -82,7 +82,7 @@ static void the_token_stays_while_nothing_changes(void **state)
     struct err err;
 
     token(f, &a);
-    assert_ok(docker_driver.read(&f->root, &f->options, &f->reading, &err));
+    assert_ok(docker_driver.read(&f->root, &f->options, NULL, &f->reading, &err));
     token(f, &b);
     assert_int_equal(a.len, b.len);
     assert_memory_equal(a.bytes, b.bytes, a.len);
@@ -151,7 +151,7 @@ static void a_store_that_vanished_is_not_found(void **state)
     buf_init(&bytes, REC_DOCUMENT_BYTES);
     move(f, "docker", "gone");
     assert_fails(docker_driver.token(&f->root, &t, &err), ERR_NOT_FOUND, "docker");
-    assert_fails(docker_driver.read(&f->root, &f->options, &f->reading, &err), ERR_NOT_FOUND,
+    assert_fails(docker_driver.read(&f->root, &f->options, NULL, &f->reading, &err), ERR_NOT_FOUND,
                  "docker");
     assert_fails(docker_driver.document(&f->root, REC_DOC_CONFIG, &f->images[0], &bytes, &err),
                  ERR_NOT_FOUND, "docker");
@@ -201,7 +201,7 @@ static void no_reading_is_half_a_state(void **state)
         const struct rec_store *store;
 
         engine_reading_close(&f->reading);
-        assert_ok(docker_driver.read(&f->root, &f->options, &f->reading, &err));
+        assert_ok(docker_driver.read(&f->root, &f->options, NULL, &f->reading, &err));
         store = &f->reading->content.store;
         if (store->state != REC_STORE_MOVING)
             assert_int_equal(store->problem_count, 0);
@@ -209,7 +209,7 @@ static void no_reading_is_half_a_state(void **state)
     atomic_store(&f->stop, true);
     pthread_join(thread, NULL);
     engine_reading_close(&f->reading);
-    assert_ok(docker_driver.read(&f->root, &f->options, &f->reading, &err));
+    assert_ok(docker_driver.read(&f->root, &f->options, NULL, &f->reading, &err));
     assert_int_equal(f->reading->content.store.state, REC_STORE_OK);
     assert_int_equal(f->reading->content.image_count, IMAGES);
 }
@@ -237,7 +237,7 @@ static void a_store_that_vanishes_meanwhile_is_an_error_or_whole(void **state)
     assert_int_equal(pthread_create(&thread, NULL, vanish_and_return, f), 0);
     for (int i = 0; i < 20; i++) {
         engine_reading_close(&f->reading);
-        if (docker_driver.read(&f->root, &f->options, &f->reading, &err) != 0)
+        if (docker_driver.read(&f->root, &f->options, NULL, &f->reading, &err) != 0)
             assert_int_equal(err.kind, ERR_NOT_FOUND);
         else if (f->reading->content.store.state == REC_STORE_OK)
             assert_int_equal(f->reading->content.image_count, IMAGES);

@@ -51,7 +51,7 @@ static const struct rec_use *read_use(struct fixture *f)
     struct err err;
 
     engine_reading_close(&f->reading);
-    assert_ok(docker_driver.read(&f->root, &f->options, &f->reading, &err));
+    assert_ok(docker_driver.read(&f->root, &f->options, NULL, &f->reading, &err));
     return &f->reading->use;
 }
 

@@ -1,5 +1,7 @@
 #include "common/grpc.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -52,6 +54,33 @@ static void a_message_comes_back_over_tcp(void **state)
     assert_string_equal(rig.served.peer_name, "");
     echo_once(&c); /* a second call on the same connection */
     assert_int_equal(grpc_server_connections(rig.server), 1);
+    rig_leave(&c);
+}
+
+/* The milliseconds after which the kernel gives up the connection that leads to this port. */
+static unsigned user_timeout_of(int port)
+{
+    for (int fd = 3; fd < 256; fd++) {
+        struct sockaddr_in in;
+        socklen_t len = sizeof(in);
+        unsigned ms = 0;
+
+        if (getpeername(fd, (struct sockaddr *)&in, &len) != 0 || ntohs(in.sin_port) != port)
+            continue;
+        len = sizeof(ms);
+        assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &len), 0);
+        return ms;
+    }
+    return 0;
+}
+
+static void a_client_does_not_wait_long_for_a_line_that_swallows_its_bytes(void **state)
+{
+    struct rig_client c;
+
+    (void)state;
+    open_server_and_client(&c);
+    assert_int_equal(user_timeout_of(grpc_server_port(rig.server)), 120000);
     rig_leave(&c);
 }
 
@@ -500,6 +529,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_message_comes_back_over_tcp),
+        TEST(a_client_does_not_wait_long_for_a_line_that_swallows_its_bytes),
         TEST(a_message_comes_back_over_a_unix_socket),
         TEST(an_empty_message_is_a_message),
         TEST(the_longest_message_passes_and_a_longer_one_does_not),

@@ -11,6 +11,7 @@
 
 static struct rig rig;
 static struct raw raw;
+static const uint8_t empty_message[5];
 
 static void open_server_and_raw(void)
 {
@@ -307,6 +308,18 @@ static void a_connection_without_a_call_is_closed(void **state)
     assert_true(raw.goaway);
 }
 
+static void a_late_server_does_not_blame_its_peers(void **state)
+{
+    (void)state;
+    rig.limits.handshake_ms = 500;
+    open_server_and_raw();
+    raw_send(&raw, raw_request(&raw, "/t/Hold"), empty_message, sizeof(empty_message));
+    raw_settle(&raw);
+    usleep(600 * 1000); /* the server is busy with others, and the request lies there */
+    raw_until(rig.served.messages == 1 || raw.eof);
+    assert_int_equal(rig.served.messages, 1);
+}
+
 static void an_answering_idle_peer_is_kept(void **state)
 {
     uint64_t begin;
@@ -314,8 +327,8 @@ static void an_answering_idle_peer_is_kept(void **state)
     (void)state;
     rig.limits.idle_ms = 400;
     open_server_and_raw();
-    raw_request(&raw, "/t/Hold");
-    raw_until(rig.opened);
+    raw_send(&raw, raw_request(&raw, "/t/Hold"), empty_message, sizeof(empty_message));
+    raw_until(rig.served.messages == 1);
     begin = uv_now(&rig.loop);
     raw_until(uv_now(&rig.loop) - begin > 1300); /* raw_settle() answers the pings */
     assert_int_equal(rig.served.closed, 0);
@@ -328,8 +341,8 @@ static void a_silent_peer_is_given_up(void **state)
     rig.limits.idle_ms = 300;
     rig.limits.stop_ms = 10;
     open_server_and_raw();
-    raw_request(&raw, "/t/Hold");
-    raw_until(rig.opened);
+    raw_send(&raw, raw_request(&raw, "/t/Hold"), empty_message, sizeof(empty_message));
+    raw_until(rig.served.messages == 1);
     run_until(&rig, rig.served.closed); /* nobody reads or answers at the other end */
     assert_int_equal(rig.served.status, GRPC_UNAVAILABLE);
     assert_string_equal(rig.served.message, "the peer is silent");
@@ -349,7 +362,8 @@ static void a_peer_that_never_reads_is_given_up_with_bounded_memory(void **state
     rig.limits.send_queue_max = 100000;
     rig.limits.message_max = 5000;
     open_server_and_raw();
-    raw_request(&raw, "/t/Flood");
+    raw_send(&raw, raw_request(&raw, "/t/Flood"), empty_message, sizeof(empty_message));
+    raw_until(rig.served.messages == 1);
     raw_bytes(&raw, windows, sizeof(windows));
     while (!rig.served.closed && !rig.timed_out) {
         uv_run(&rig.loop, UV_RUN_ONCE);
@@ -491,6 +505,7 @@ int main(void)
         TEST(garbage_ends_the_connection),
         TEST(random_bytes_harm_nobody),
         TEST(a_connection_without_a_call_is_closed),
+        TEST(a_late_server_does_not_blame_its_peers),
         TEST(an_answering_idle_peer_is_kept),
         TEST(a_silent_peer_is_given_up),
         TEST(a_peer_that_never_reads_is_given_up_with_bounded_memory),

@@ -82,7 +82,7 @@ static void add_store(struct inventory *inv, struct engine_root *root)
     struct inventory_standing standing = {.root = root, .error = ""};
     struct err err = {0};
 
-    assert_ok(root->driver->read(root, &no_api, &reading, &err));
+    assert_ok(root->driver->read(root, &no_api, NULL, &reading, &err));
     assert_ok(inventory_reading_open(&shared, reading, &err));
     standing.reading = shared;
     assert_ok(inventory_add(inv, &standing, &err));

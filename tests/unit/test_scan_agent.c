@@ -344,6 +344,32 @@ static void without_the_api_nobody_is_asked(void **state)
     assert_int_equal(state_of(f, "/a"), REC_STORE_OK);
 }
 
+static void the_api_lists_what_it_has_only_after_the_first_reading(void **state)
+{
+    struct fixture *f = *state;
+
+    f->use_api = true;
+    start(f);
+    run_until(f, f->inventories == 1);
+    looks(f, 3);
+    assert_int_equal(fake_engine_checks("/a"), 1);
+    assert_int_equal(fake_engine_comparisons("/a"), 0);
+}
+
+static void the_api_is_compared_once_after_a_change(void **state)
+{
+    struct fixture *f = *state;
+
+    f->use_api = true;
+    f->full_ms = LOOK_MS;
+    start(f);
+    run_until(f, fake_engine_comparisons("/a") == 1);
+    looks(f, 5);
+    assert_int_equal(fake_engine_comparisons("/a"), 1);
+    fake_engine_put("/a", "one two three");
+    run_until(f, fake_engine_comparisons("/a") == 2);
+}
+
 static void a_listener_is_seen_without_being_called(void **state)
 {
     struct fixture *f = *state;
@@ -406,6 +432,8 @@ int main(void)
         T(a_remembered_store_that_cannot_be_read_keeps_its_content),
         T(two_paths_of_one_store_are_one),
         T(a_daemon_that_is_down_leaves_the_content_good),
+        T(the_api_lists_what_it_has_only_after_the_first_reading),
+        T(the_api_is_compared_once_after_a_change),
         T(without_the_api_nobody_is_asked),
         T(a_listener_is_seen_without_being_called),
         T(closing_while_a_store_hangs_waits_for_it),

@@ -307,6 +307,32 @@ static void a_newer_stream_of_the_same_machine_replaces_the_older(void **state)
     host_leave(&newer);
 }
 
+static void only_the_silent_host_is_ended(void **state)
+{
+    struct collector_rig *rig = *state;
+    struct wire_agent_msg beat = {.kind = WIRE_HEARTBEAT};
+    struct rig_host silent, heard;
+    uint64_t said = 0;
+
+    rig->options.heartbeat_ms = 1000;
+    rig->options.silence_ms = 4000;
+    collector_start(rig);
+    host_join(&heard, rig, "alpha", 1, 1); /* before the other one, and heard after it */
+    host_join(&silent, rig, "beta", 2, 2);
+    while (!silent.closed) {
+        if (uv_now(&rig->loop) - said >= 100) {
+            host_send(&heard, &beat);
+            said = uv_now(&rig->loop);
+        }
+        assert_true(collector_turn(rig));
+    }
+    assert_int_equal(silent.status, GRPC_DEADLINE_EXCEEDED);
+    assert_string_equal(silent.why, "no heartbeat came");
+    assert_false(heard.closed);
+    host_leave(&silent);
+    host_leave(&heard);
+}
+
 static void two_machines_that_fight_for_one_identity_are_both_told(void **state)
 {
     struct collector_rig *rig = *state;
@@ -390,7 +416,7 @@ static void a_certificate_speaks_for_its_host_only(void **state)
     host_hello(&h);
     assert_int_equal(host_wait(&h, WIRE_REJECTION)->rejection.code, REC_REJECT_CERTIFICATE);
     assert_int_equal(host_wait_closed(&h), GRPC_PERMISSION_DENIED);
-    assert_string_equal(h.why, "host \"node-7\" has a certificate for \"node-1\"");
+    assert_non_null(strstr(h.why, "host \"node-7\" has a certificate for \"node-1\": "));
     host_leave(&h);
     collector_stop(rig);
     tls_context_close(&rig->tls);
@@ -423,6 +449,7 @@ int main(void)
         TEST(a_stream_that_stops_within_an_inventory_leaves_nothing),
         TEST(memory_for_unfinished_reports_is_bounded),
         TEST(a_newer_stream_of_the_same_machine_replaces_the_older),
+        TEST_STOPPED(only_the_silent_host_is_ended),
         TEST(two_machines_that_fight_for_one_identity_are_both_told),
         TEST(a_copied_identity_on_another_machine_is_refused),
         TEST(a_second_live_machine_of_one_name_is_refused),

@@ -164,6 +164,49 @@ static void an_inventory_goes_there_and_back(void **state)
     assert_true(setsum_eq(&e->end.sums[1].sum, &sums[1].sum));
 }
 
+/* Names and repositories that begin alike, in another order than the IDs; a character of two bytes
+ * that differs in the second; one name that is the beginning of another; none. */
+static void what_names_share_is_said_once(void **state)
+{
+    static const char *const first[] = {
+        "docker.io/library/x:\xc3\xa9", "registry.example/team/b:1", "debian:12",
+        "registry.example/team/a:11",   "registry.example/team/a:1", "docker.io/library/x:\xc3\xa8",
+    };
+    static const char *const repositories[] = {
+        "docker.io/library/x",     "registry.example/other/b", "docker.io/library/debian",
+        "registry.example/team/a", "registry.example/team/a",  "docker.io/library/x"};
+    const char *texts[6];
+    struct rec_repo_digest repo[6];
+    struct rec_image list[7] = {{.id = {{0}}, .identity = REC_BY_CONFIG}};
+    struct wire_agent_msg part = {
+        .kind = WIRE_INVENTORY_PART,
+        .part = {.store = sample_store(), .images = list, .image_count = 7}};
+    AUTO(buf_close) struct buf bytes;
+    struct err err;
+
+    (void)state;
+    for (uint8_t i = 0; i < 6; i++) {
+        texts[i] = first[i];
+        repo[i] = (struct rec_repo_digest){repositories[i], {{0x70, i}}};
+        list[i + 1] = (struct rec_image){.id = {{0x10, i}},
+                                         .identity = REC_BY_CONFIG,
+                                         .names = &texts[i],
+                                         .name_count = 1,
+                                         .repo_digests = &repo[i],
+                                         .repo_digest_count = 1};
+    }
+
+    AUTO(wire_agent_msg_close) struct wire_agent_msg *p = there_and_back(&part);
+
+    assert_int_equal(p->part.image_count, 7);
+    for (size_t i = 0; i < 7; i++)
+        assert_true(rec_image_eq(&p->part.images[i], &list[i]));
+    buf_init(&bytes, 1 << 20);
+    assert_int_equal(wire_agent_encode(&part, &bytes, &err), 0);
+    assert_null(memmem(bytes.data, bytes.len, "docker.io/library/debian", 24));
+    assert_non_null(memmem(bytes.data, bytes.len, "registry.example/other/b", 24));
+}
+
 static void a_difference_goes_there_and_back(void **state)
 {
     struct digest removed[] = {{{0x31}}, {{0x32}}};
@@ -502,6 +545,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hello_goes_there_and_back),
         cmocka_unit_test(an_inventory_goes_there_and_back),
+        cmocka_unit_test(what_names_share_is_said_once),
         cmocka_unit_test(a_difference_goes_there_and_back),
         cmocka_unit_test(use_goes_there_and_back),
         cmocka_unit_test(a_document_goes_there_and_back),

@@ -280,6 +280,98 @@ static void an_identity_that_is_not_known_is_refused(void **state)
     refused(PART, &p, ERR_PROTOCOL, "images[0]: identity: 5");
 }
 
+static void an_identity_that_is_left_out_is_the_configs(void **state)
+{
+    struct pb s = store(), i = {.len = 0}, p;
+
+    (void)state;
+    put_digest(&i, 1, 1, 32);
+    p = part_of(&s, &i, NULL);
+
+    AUTO(wire_agent_msg_close) struct wire_agent_msg *m = accepted(PART, &p);
+    assert_int_equal(m->part.images[0].identity, REC_BY_CONFIG);
+}
+
+/* What an image shares with the one before it: `name` of the first, then of the second. */
+static struct pb two_names(const char *name, uint64_t shared, const char *rest)
+{
+    struct pb s = store(), a = image(1), b = image(2);
+
+    put_text(&a, 5, name);
+    if (rest != NULL)
+        put_text(&b, 5, rest);
+    put_number(&b, 7, shared);
+    return part_of(&s, &a, &b);
+}
+
+static void a_name_may_share_whole_characters_of_the_last_one(void **state)
+{
+    struct pb p = two_names("x\xc3\xa9y", 3, "z");
+
+    (void)state;
+    {
+        AUTO(wire_agent_msg_close) struct wire_agent_msg *m = accepted(PART, &p);
+
+        assert_string_equal(m->part.images[1].names[0], "x\xc3\xa9z");
+    }
+    p = two_names("x\xc3\xa9y", 2, "z");
+    refused(PART, &p, ERR_PROTOCOL, "images[1]: shared: 2 bytes of a name of 4");
+    p = two_names("xy", 3, "z");
+    refused(PART, &p, ERR_PROTOCOL, "images[1]: shared: 3 bytes of a name of 2");
+    p = two_names("xy", UINT32_MAX, "z");
+    refused(PART, &p, ERR_PROTOCOL, "images[1]: shared: 4294967295 bytes");
+    p = two_names("xy", 1, "");
+    refused(PART, &p, ERR_PROTOCOL, "names[0]: name: missing");
+    p = two_names("xy", 1, NULL);
+    refused(PART, &p, ERR_PROTOCOL, "of an image without a name");
+}
+
+static void a_joined_name_keeps_the_limit(void **state)
+{
+    char name[REC_NAME_BYTES + 1];
+    struct pb p;
+
+    (void)state;
+    memset(name, 'x', REC_NAME_BYTES);
+    name[REC_NAME_BYTES] = '\0';
+    p = two_names(name, REC_NAME_BYTES - 1, "yz");
+    refused(PART, &p, ERR_LIMIT, "images[1]: name: 513");
+}
+
+static void a_manifest_alone_has_the_first_names_repository(void **state)
+{
+    struct pb s = store(), i = image(1), p;
+
+    (void)state;
+    put_text(&i, 5, "debian:12");
+    put_digest(&i, 8, 7, 32);
+    p = part_of(&s, &i, NULL);
+    {
+        AUTO(wire_agent_msg_close) struct wire_agent_msg *m = accepted(PART, &p);
+
+        assert_string_equal(m->part.images[0].repo_digests[0].repository,
+                            "docker.io/library/debian");
+        assert_int_equal(m->part.images[0].repo_digests[0].digest.bytes[0], 7);
+    }
+    put_digest(&i, 8, 7, 32);
+    p = part_of(&s, &i, NULL);
+    refused(PART, &p, ERR_PROTOCOL, "repo_digests: one of docker.io/library/debian is there twice");
+    i = image(1);
+    put_text(&i, 5, "No Name");
+    put_digest(&i, 8, 7, 32);
+    p = part_of(&s, &i, NULL);
+    refused(PART, &p, ERR_PROTOCOL, "images[0]: manifests: the first name has no repository");
+    i = image(1);
+    put_digest(&i, 8, 7, 32);
+    p = part_of(&s, &i, NULL);
+    refused(PART, &p, ERR_PROTOCOL, "images[0]: shared or manifests");
+    i = image(1);
+    put_text(&i, 5, "debian:12");
+    put_digest(&i, 8, 7, 31);
+    p = part_of(&s, &i, NULL);
+    refused(PART, &p, ERR_PROTOCOL, "manifests[0]: manifest: 31 bytes, expected 32");
+}
+
 /* ---- what is wrong ------------------------------------------------------------------------- */
 
 static void a_digest_of_another_length_is_refused(void **state)
@@ -440,6 +532,10 @@ int main(void)
         cmocka_unit_test(a_document_of_an_unknown_kind_is_an_unknown_message),
         cmocka_unit_test(unknown_spaces_and_run_states_are_left_out),
         cmocka_unit_test(an_identity_that_is_not_known_is_refused),
+        cmocka_unit_test(an_identity_that_is_left_out_is_the_configs),
+        cmocka_unit_test(a_name_may_share_whole_characters_of_the_last_one),
+        cmocka_unit_test(a_joined_name_keeps_the_limit),
+        cmocka_unit_test(a_manifest_alone_has_the_first_names_repository),
         cmocka_unit_test(a_digest_of_another_length_is_refused),
         cmocka_unit_test(an_image_that_is_there_twice_is_named),
         cmocka_unit_test(images_and_names_may_come_in_any_order),
