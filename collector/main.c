@@ -51,7 +51,7 @@ static int run_check(const struct options *options, struct cli_result *cli, stru
 
     (void)cli;
     if (store_open_reader(&store, options->db, err) != 0 ||
-        store_check(store, &result, print_finding, NULL, err) != 0)
+        store_check(store, options->thorough, &result, print_finding, NULL, err) != 0)
         return -1;
     printf("%" PRIu64 " things compared, %" PRIu64 " findings\n", result.checked, result.findings);
     return result.findings == 0 ? EXIT_FINE : EXIT_FOUND;

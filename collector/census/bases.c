@@ -196,28 +196,32 @@ static int place_images(struct lines *l, struct err *err)
     return 0;
 }
 
-/* Whether one of the joined texts is this one: "linux/arm" is not in "linux/arm64". */
-static bool has_platform(const char *all, const char *one)
-{
-    size_t len = strlen(one);
-
-    for (const char *at = strstr(all, one); at != NULL; at = strstr(at + 1, one))
-        if ((at == all || at[-1] == ' ') && (at[len] == '\0' || at[len] == ','))
-            return true;
-    return false;
-}
-
-/* "linux/arm/v7", joined to what is there unless it is there already. */
+/* "linux/arm/v7" among the others, in the order of the texts, unless it is there already. */
 static int add_platform(struct lines *l, struct base *b, const struct fleet_image *image,
                         struct err *err)
 {
-    char one[64], all[PLATFORMS_MAX];
+    char one[64], all[PLATFORMS_MAX] = "";
+    const char *at = b->platforms;
+    bool placed = false;
+    size_t len = 0;
 
     snprintf(one, sizeof(one), "%s/%s%s%s", image->os, image->arch,
              image->variant[0] != '\0' ? "/" : "", image->variant);
-    if (has_platform(b->platforms, one))
-        return 0;
-    snprintf(all, sizeof(all), "%s%s%s", b->platforms, b->platforms[0] != '\0' ? ", " : "", one);
+    while (len < sizeof(all) && (*at != '\0' || !placed)) {
+        size_t next = strcspn(at, ",");
+        int order = next > 0 ? strncmp(at, one, next) : 1;
+
+        if (order == 0 && one[next] == '\0')
+            return 0;
+        if (!placed && order > 0) {
+            len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", len > 0 ? ", " : "", one);
+            placed = true;
+            continue;
+        }
+        len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%.*s", len > 0 ? ", " : "",
+                                (int)next, at);
+        at += next + strspn(at + next, ", ");
+    }
     b->platforms = arena_text(l->arena, all, strlen(all), err);
     return b->platforms != NULL ? 0 : -1;
 }
@@ -243,35 +247,9 @@ static int count_images(struct lines *l, struct err *err)
     return 0;
 }
 
-static int count_hosts(struct lines *l, struct err *err)
-{
-    uint32_t *last_host = arena_array(l->arena, l->out->count, sizeof(*last_host), err);
-
-    if (last_host == NULL)
-        return -1;
-    for (size_t s = 0; s < l->f->store_count; s++) {
-        const struct fleet_store *store = &l->f->stores[s];
-
-        for (uint32_t i = 0; i < store->presences.count; i++) {
-            uint32_t image = l->f->presences[store->presences.first + i].image;
-            uint32_t base = l->out->core_of[image];
-
-            if (base == FLEET_NONE || last_host[base] == store->host + 1)
-                continue;
-            last_host[base] = store->host + 1;
-            l->out->list[base].hosts++;
-        }
-    }
-    return 0;
-}
-
-struct chain_sum {
-    int64_t copies, bytes;
-};
-
 /* Adds up the layers of one base; `last_base` keeps a layer that stands in it twice from counting
  * twice. Sums saturate nowhere: ledger_check() refuses a fleet whose bytes do not fit. */
-static void sum_layers(const struct lines *l, uint32_t index, const struct chain_sum *sums,
+static void sum_layers(const struct lines *l, uint32_t index, const struct ledger_chain *sums,
                        uint32_t *last_base)
 {
     struct base *b = &l->out->list[index];
@@ -281,7 +259,7 @@ static void sum_layers(const struct lines *l, uint32_t index, const struct chain
         int64_t nominal = fleet_nominal(l->f, layer);
 
         b->copies += sums[c].copies;
-        b->stored_bytes = (int64_t)((uint64_t)b->stored_bytes + (uint64_t)sums[c].bytes);
+        b->stored_bytes = (int64_t)((uint64_t)b->stored_bytes + (uint64_t)sums[c].stored);
         if (layer == FLEET_NONE || last_base[layer] == index + 1)
             continue;
         last_base[layer] = index + 1;
@@ -293,21 +271,14 @@ static void sum_layers(const struct lines *l, uint32_t index, const struct chain
     }
 }
 
-static int count_bytes(struct lines *l, const struct copies *copies, struct err *err)
+static int count_bytes(struct lines *l, const struct ledgers *ledgers, struct err *err)
 {
-    struct chain_sum *sums = arena_array(l->arena, l->f->chain_count, sizeof(*sums), err);
     uint32_t *last_base = arena_array(l->arena, l->f->layer_count, sizeof(*last_base), err);
 
-    if (sums == NULL || last_base == NULL)
+    if (last_base == NULL)
         return -1;
-    for (size_t i = 0; i < copies->count; i++) {
-        struct chain_sum *at = &sums[copies->list[i].chain];
-
-        at->copies++;
-        at->bytes = (int64_t)((uint64_t)at->bytes + (uint64_t)copies->list[i].bytes);
-    }
     for (uint32_t i = 0; i < l->out->count; i++)
-        sum_layers(l, i, sums, last_base);
+        sum_layers(l, i, ledgers->chains, last_base);
     return 0;
 }
 
@@ -325,7 +296,7 @@ static int name_bases(struct lines *l, struct err *err)
     return 0;
 }
 
-int bases_compute(struct bases *out, const struct fleet *f, const struct copies *copies,
+int bases_compute(struct bases *out, const struct fleet *f, const struct ledgers *ledgers,
                   const struct standing *images, struct arena *arena, struct err *err)
 {
     struct lines l = {.out = out, .f = f, .images = images, .arena = arena};
@@ -342,9 +313,12 @@ int bases_compute(struct bases *out, const struct fleet *f, const struct copies 
     mark_passages(&l);
     mark_steps(&l);
     link_endings(&l);
-    if (place_images(&l, err) != 0 || count_images(&l, err) != 0 || count_hosts(&l, err) != 0)
+    if (place_images(&l, err) != 0 || count_images(&l, err) != 0)
         return -1;
-    return count_bytes(&l, copies, err) == 0 ? name_bases(&l, err) : -1;
+    out->last_host = arena_array(arena, out->count, sizeof(*out->last_host), err);
+    if (out->last_host == NULL)
+        return -1;
+    return count_bytes(&l, ledgers, err) == 0 ? name_bases(&l, err) : -1;
 }
 
 /* Each name of the list once, in the order of the texts. */
@@ -378,6 +352,24 @@ const uint32_t *bases_names_at(const struct bases *b, const struct fleet *f,
         for (uint32_t n = 0; n < images[i].name_count; n++)
             insert_name(f, list, count, images[i].names[n]);
     return list;
+}
+
+void bases_add_host(struct bases *b, const struct fleet *f, uint32_t host)
+{
+    const struct fleet_run *stores = &f->hosts[host].stores;
+
+    for (uint32_t s = stores->first; s < stores->first + stores->count; s++) {
+        const struct fleet_run *run = &f->stores[s].presences;
+
+        for (uint32_t i = 0; i < run->count; i++) {
+            uint32_t base = b->core_of[f->presences[run->first + i].image];
+
+            if (base == FLEET_NONE || b->last_host[base] == host + 1)
+                continue;
+            b->last_host[base] = host + 1;
+            b->list[base].hosts++;
+        }
+    }
 }
 
 const char *bases_kind_name(enum base_kind kind)

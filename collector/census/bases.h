@@ -22,7 +22,7 @@
 #ifndef COLLECTOR_CENSUS_BASES_H
 #define COLLECTOR_CENSUS_BASES_H
 
-#include "collector/census/copies.h"
+#include "collector/census/ledger.h"
 #include "collector/census/standing.h"
 
 enum base_kind { BASE_NAMED, BASE_UNNAMED, BASE_SCRATCH };
@@ -36,7 +36,8 @@ struct base {
     const char *platforms;  /* "linux/amd64", several joined by ", " */
     const char *os_release; /* of its layers, the uppermost that has one; "" none known */
     int64_t images;         /* present images with this core, without those that end there */
-    int64_t hosts, containers, running;
+    int64_t hosts;          /* as far as bases_add_host() was told */
+    int64_t containers, running;
     int64_t layers;               /* distinct */
     int64_t nominal_bytes;        /* of its distinct layers, once; what is known of it */
     int64_t unknown_layers;       /* whose size is not known */
@@ -50,13 +51,18 @@ struct bases {
     uint32_t *nearest;      /* by image: chain of the nearest base; FLEET_NONE none */
     uint32_t *first_ending; /* by chain: a present image that ends there; FLEET_NONE none */
     uint32_t *next_ending;  /* by image: the next one that ends at the same chain */
+    uint32_t *last_host;    /* by base: the last one that was added, + 1 */
     int64_t named, unnamed, scratch_images; /* the three counts */
     int64_t undecided_images;               /* present, but their layers are not known */
 };
 
-/* Decides all of it; results lie in `arena`. Fails only for memory. */
-int bases_compute(struct bases *out, const struct fleet *f, const struct copies *copies,
+/* Decides all of it but the hosts, without presence; results lie in `arena`. Fails only for memory.
+ */
+int bases_compute(struct bases *out, const struct fleet *f, const struct ledgers *ledgers,
                   const struct standing *images, struct arena *arena, struct err *err);
+
+/* One more host, whose presence `f` has: it is one of the hosts of its bases. Each host once. */
+void bases_add_host(struct bases *b, const struct fleet *f, uint32_t host);
 
 /* The names of the present images that end at `chain`, sorted, in `arena`; `count` gets how many.
  * NULL on failure. */

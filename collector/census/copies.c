@@ -3,12 +3,11 @@
 /* What the store at hand says about a chain; valid where `store` is its index + 1. */
 struct mark {
     uint32_t store;
-    uint32_t extra_layer;
     bool added, missing, measured;
     int64_t bytes;
 };
 
-struct derivation {
+struct copies_maker {
     struct copies *out;
     const struct fleet *f;
     struct arena *arena;
@@ -16,16 +15,16 @@ struct derivation {
     struct mark *marks; /* one for each chain */
 };
 
-static struct mark *mark_of(struct derivation *d, uint32_t store, uint32_t chain)
+static struct mark *mark_of(struct copies_maker *d, uint32_t store, uint32_t chain)
 {
     struct mark *m = &d->marks[chain];
 
     if (m->store != store + 1)
-        *m = (struct mark){.store = store + 1, .extra_layer = FLEET_NONE};
+        *m = (struct mark){.store = store + 1};
     return m;
 }
 
-static void read_facts(struct derivation *d, uint32_t store)
+static void read_facts(struct copies_maker *d, uint32_t store)
 {
     const struct fleet_store *s = &d->f->stores[store];
 
@@ -41,7 +40,6 @@ static void read_facts(struct derivation *d, uint32_t store)
         const struct fleet_exception *e = &d->f->exceptions[s->exceptions.first + i];
         struct mark *mark = mark_of(d, store, e->chain);
 
-        mark->extra_layer = e->layer;
         mark->missing = mark->missing || e->kind == REC_CHAIN_MISSING;
     }
 }
@@ -60,7 +58,8 @@ static void set_size(struct copy *c, const struct mark *m, int64_t nominal)
 }
 
 /* Adds the copy unless it was added before; one that is missing is only counted. */
-static int add(struct derivation *d, uint32_t store, uint32_t chain, bool by_image, struct err *err)
+static int add(struct copies_maker *d, uint32_t store, uint32_t chain, bool by_image,
+               struct err *err)
 {
     struct copies *out = d->out;
     struct mark *m = mark_of(d, store, chain);
@@ -79,13 +78,12 @@ static int add(struct derivation *d, uint32_t store, uint32_t chain, bool by_ima
         return -1;
     out->list = list;
     list += out->count++;
-    *list = (struct copy){.store = store, .chain = chain, .by_image = by_image};
-    list->layer = layer != FLEET_NONE ? layer : m->extra_layer;
+    *list = (struct copy){.store = store, .chain = chain, .layer = layer, .by_image = by_image};
     set_size(list, m, fleet_nominal(d->f, list->layer));
     return 0;
 }
 
-static int add_image(struct derivation *d, uint32_t store, const struct fleet_image *image,
+static int add_image(struct copies_maker *d, uint32_t store, const struct fleet_image *image,
                      struct err *err)
 {
     for (uint32_t i = 0; i < image->chain_count; i++)
@@ -94,7 +92,7 @@ static int add_image(struct derivation *d, uint32_t store, const struct fleet_im
     return 0;
 }
 
-static int derive_store(struct derivation *d, uint32_t store, struct err *err)
+static int derive_store(struct copies_maker *d, uint32_t store, struct err *err)
 {
     const struct fleet_store *s = &d->f->stores[store];
 
@@ -114,16 +112,45 @@ static int derive_store(struct derivation *d, uint32_t store, struct err *err)
     return 0;
 }
 
-int copies_derive(struct copies *out, const struct fleet *f, struct arena *arena, struct err *err)
+int copies_open(struct copies_maker **out, const struct fleet *f, struct arena *arena,
+                struct err *err)
 {
-    struct derivation d = {.out = out, .f = f, .arena = arena};
+    *out = arena_alloc(arena, sizeof(**out), err);
+    if (*out == NULL)
+        return -1;
+    **out = (struct copies_maker){.marks =
+                                      arena_array(arena, f->chain_count, sizeof(struct mark), err)};
+    return (*out)->marks != NULL ? 0 : -1;
+}
+
+int copies_of_host(struct copies_maker *d, struct copies *out, const struct fleet *f, uint32_t host,
+                   struct arena *arena, struct err *err)
+{
+    const struct fleet_run *stores = &f->hosts[host].stores;
 
     *out = (struct copies){0};
-    d.marks = arena_array(arena, f->chain_count, sizeof(*d.marks), err);
-    if (d.marks == NULL)
+    d->out = out;
+    d->f = f;
+    d->arena = arena;
+    d->cap = 0;
+    for (uint32_t s = stores->first; s < stores->first + stores->count; s++)
+        if (f->stores[s].present && derive_store(d, s, err) != 0)
+            return err_wrap(err, "copies");
+    return 0;
+}
+
+int copies_derive(struct copies *out, const struct fleet *f, struct arena *arena, struct err *err)
+{
+    struct copies_maker *d;
+
+    *out = (struct copies){0};
+    if (copies_open(&d, f, arena, err) != 0)
         return -1;
+    d->out = out;
+    d->f = f;
+    d->arena = arena;
     for (uint32_t s = 0; s < f->store_count; s++)
-        if (f->stores[s].present && derive_store(&d, s, err) != 0)
+        if (f->stores[s].present && derive_store(d, s, err) != 0)
             return err_wrap(err, "copies");
     return 0;
 }

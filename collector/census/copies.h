@@ -29,6 +29,16 @@ struct copies {
     size_t missing; /* chains that the metadata promises and the disk does not hold */
 };
 
+/* Derives copies host by host, each host once. */
+struct copies_maker;
+int copies_open(struct copies_maker **out, const struct fleet *f, struct arena *arena,
+                struct err *err);
+
+/* The copies of one host, in `arena`. `f` has its rows; it may be another one than the maker's with
+ * the same chains. */
+int copies_of_host(struct copies_maker *d, struct copies *out, const struct fleet *f, uint32_t host,
+                   struct arena *arena, struct err *err);
+
 /* Derives all copies of the present stores, into `arena`. */
 int copies_derive(struct copies *out, const struct fleet *f, struct arena *arena, struct err *err);
 

@@ -35,31 +35,29 @@ bool coverage_host_unsure(const struct fleet *f, const struct fleet_host *h, int
     return false;
 }
 
-/* Counts the host's stores; returns whether one of them has an error. */
-static bool cover_stores(struct coverage *c, const struct fleet *f, const struct fleet_host *h)
+static void cover_store(struct coverage *c, const struct fleet_store *s, bool *errors)
 {
-    bool errors = false;
-
-    for (uint32_t i = 0; i < h->stores.count; i++) {
-        const struct fleet_store *s = &f->stores[h->stores.first + i];
-
-        if (!s->present)
-            continue;
-        c->stores++;
-        c->stores_ok += s->state == REC_STORE_OK;
-        c->stores_daemon_down += s->state == REC_STORE_DAEMON_DOWN;
-        c->stores_unreadable += s->state == REC_STORE_UNREADABLE;
-        c->stores_corrupt += s->state == REC_STORE_CORRUPT;
-        c->stores_moving += s->state == REC_STORE_MOVING;
-        c->stores_orphaned += s->state == REC_STORE_ORPHANED;
-        c->problems += s->problem_count;
-        errors = errors || s->state != REC_STORE_OK || s->problem_count > 0;
-    }
-    return errors;
+    c->stores++;
+    c->stores_ok += s->state == REC_STORE_OK;
+    c->stores_daemon_down += s->state == REC_STORE_DAEMON_DOWN;
+    c->stores_unreadable += s->state == REC_STORE_UNREADABLE;
+    c->stores_corrupt += s->state == REC_STORE_CORRUPT;
+    c->stores_moving += s->state == REC_STORE_MOVING;
+    c->stores_orphaned += s->state == REC_STORE_ORPHANED;
+    c->problems += s->problem_count;
+    if (s->state == REC_STORE_OK && s->problem_count == 0)
+        return;
+    c->hosts_with_errors += !errors[s->host];
+    errors[s->host] = true;
 }
 
-static void cover_hosts(struct coverage *c, const struct fleet *f, int64_t fresh_within_s)
+static int cover_hosts(struct coverage *c, const struct fleet *f, int64_t fresh_within_s,
+                       struct arena *arena, struct err *err)
 {
+    bool *errors = arena_array(arena, f->host_count, sizeof(*errors), err);
+
+    if (errors == NULL)
+        return -1;
     for (size_t i = 0; i < f->host_count; i++) {
         const struct fleet_host *h = &f->hosts[i];
         enum host_freshness freshness = coverage_freshness(f, h, fresh_within_s);
@@ -70,34 +68,45 @@ static void cover_hosts(struct coverage *c, const struct fleet *f, int64_t fresh
         c->hosts++;
         c->hosts_fresh += freshness == HOST_FRESH;
         c->hosts_stale += freshness == HOST_STALE;
-        c->hosts_with_errors += cover_stores(c, f, h);
     }
+    for (size_t i = 0; i < f->store_count; i++)
+        if (f->stores[i].present)
+            cover_store(c, &f->stores[i], errors);
+    return 0;
 }
 
-static bool is_unconfirmed(const struct fleet_image *image)
+bool coverage_unconfirmed(const struct fleet_image *image)
 {
     return image->parsed == PARSED_READ && image->document == DOCUMENT_UNCONFIRMED;
 }
 
-/* Counts the unconfirmed images that lie on a fresh host which is not the one that said them. */
-static int cover_confirmable(struct coverage *c, const struct fleet *f, int64_t fresh_within_s,
+/* Counts the unconfirmed images that lie on a fresh host which is not the one that said them: those
+ * with more hosts than such as could not confirm them. */
+static int cover_confirmable(struct coverage *c, const struct fleet *f,
+                             const struct standing *images, int64_t fresh_within_s,
                              struct arena *arena, struct err *err)
 {
-    bool *counted = arena_array(arena, f->image_count, sizeof(*counted), err);
+    uint32_t *unable = arena_array(arena, f->image_count, sizeof(*unable), err);
+    uint32_t *last_host = arena_array(arena, f->image_count, sizeof(*last_host), err);
 
-    if (counted == NULL)
+    if (unable == NULL || last_host == NULL)
         return -1;
-    for (size_t i = 0; i < f->presence_count; i++) {
-        const struct fleet_presence *p = &f->presences[i];
-        uint32_t host = f->stores[p->store].host;
+    for (size_t s = 0; s < f->store_count; s++) {
+        const struct fleet_store *store = &f->stores[s];
+        bool fresh = coverage_freshness(f, &f->hosts[store->host], fresh_within_s) == HOST_FRESH;
 
-        if (counted[p->image] || !is_unconfirmed(&f->images[p->image]) ||
-            host == f->images[p->image].said_by ||
-            coverage_freshness(f, &f->hosts[host], fresh_within_s) != HOST_FRESH)
-            continue;
-        counted[p->image] = true;
-        c->images_confirmable++;
+        for (uint32_t i = 0; i < store->presences.count; i++) {
+            uint32_t image = f->presences[store->presences.first + i].image;
+
+            if ((fresh && f->images[image].said_by != store->host) ||
+                last_host[image] == store->host + 1)
+                continue;
+            last_host[image] = store->host + 1;
+            unable[image]++;
+        }
     }
+    for (size_t i = 0; i < f->image_count; i++)
+        c->images_confirmable += coverage_unconfirmed(&f->images[i]) && images[i].hosts > unable[i];
     return 0;
 }
 
@@ -111,11 +120,11 @@ static void cover_images(struct coverage *c, const struct fleet *f, const struct
         c->images++;
         c->images_unknown += image->parsed == PARSED_NOT;
         c->images_disputed += image->parsed == PARSED_DISPUTED;
-        c->images_unconfirmed += is_unconfirmed(image);
+        c->images_unconfirmed += coverage_unconfirmed(image);
     }
 }
 
-static void cover_sizes(struct coverage *c, const struct fleet *f, const struct copies *copies,
+static void cover_sizes(struct coverage *c, const struct fleet *f, const struct ledgers *ledgers,
                         const bool *layers_present)
 {
     for (size_t i = 0; i < f->layer_count; i++) {
@@ -126,13 +135,11 @@ static void cover_sizes(struct coverage *c, const struct fleet *f, const struct 
         c->layers_unknown += f->layers[i].nominal_bytes == FLEET_UNKNOWN;
         c->layers_disputed += f->layers[i].state == FACT_DISPUTED;
     }
-    c->copies = (int64_t)copies->count;
-    c->copies_missing = (int64_t)copies->missing;
-    for (size_t i = 0; i < copies->count; i++) {
-        c->copies_measured += copies->list[i].size == COPY_MEASURED;
-        c->copies_estimated += copies->list[i].size == COPY_ESTIMATED;
-        c->copies_unknown += copies->list[i].size == COPY_UNKNOWN;
-    }
+    c->copies = ledgers->fleet.copies;
+    c->copies_measured = ledgers->fleet.measured;
+    c->copies_estimated = ledgers->fleet.estimated;
+    c->copies_unknown = ledgers->fleet.unknown;
+    c->copies_missing = ledgers->missing;
 }
 
 static bool is_complete(const struct coverage *c, unsigned needs)
@@ -151,16 +158,16 @@ static bool is_complete(const struct coverage *c, unsigned needs)
     return complete;
 }
 
-int coverage_compute(struct coverage *out, const struct fleet *f, const struct copies *copies,
+int coverage_compute(struct coverage *out, const struct fleet *f, const struct ledgers *ledgers,
                      const struct standing *images, const bool *layers_present,
                      int64_t fresh_within_s, unsigned needs, struct arena *arena, struct err *err)
 {
     *out = (struct coverage){0};
-    cover_hosts(out, f, fresh_within_s);
-    cover_images(out, f, images);
-    if (cover_confirmable(out, f, fresh_within_s, arena, err) != 0)
+    if (cover_hosts(out, f, fresh_within_s, arena, err) != 0 ||
+        cover_confirmable(out, f, images, fresh_within_s, arena, err) != 0)
         return -1;
-    cover_sizes(out, f, copies, layers_present);
+    cover_images(out, f, images);
+    cover_sizes(out, f, ledgers, layers_present);
     out->complete = is_complete(out, needs);
     return 0;
 }

@@ -6,7 +6,7 @@
 #ifndef COLLECTOR_CENSUS_COVERAGE_H
 #define COLLECTOR_CENSUS_COVERAGE_H
 
-#include "collector/census/copies.h"
+#include "collector/census/ledger.h"
 #include "collector/census/standing.h"
 
 /* Which parts of the coverage an answer needs. */
@@ -42,10 +42,16 @@ const char *coverage_freshness_name(enum host_freshness freshness);
 bool coverage_host_unsure(const struct fleet *f, const struct fleet_host *h,
                           int64_t fresh_within_s);
 
-/* Counts what an answer over all this rests on. `needs` says which parts make it complete; a fleet
- * without hosts never is. A redacted config that only one host can say is complete: nobody is left
- * to wait for. `arena` lends some memory. */
-int coverage_compute(struct coverage *out, const struct fleet *f, const struct copies *copies,
+/* Whether only one host has said the image's config, redacted, so that another one could confirm
+ * it.
+ */
+bool coverage_unconfirmed(const struct fleet_image *image);
+
+/* Counts what an answer over all this rests on. Of presence it needs that of hosts which could not
+ * confirm a config: those that are not fresh, and those that said an unconfirmed one. `needs` says
+ * which parts make it complete; a fleet without hosts never is. A redacted config that only one
+ * host can say is complete: nobody is left to wait for. `arena` lends some memory. */
+int coverage_compute(struct coverage *out, const struct fleet *f, const struct ledgers *ledgers,
                      const struct standing *images, const bool *layers_present,
                      int64_t fresh_within_s, unsigned needs, struct arena *arena, struct err *err);
 

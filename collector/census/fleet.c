@@ -37,11 +37,6 @@ const char *fleet_label(const struct fleet_host *host, const char *key)
     return NULL;
 }
 
-int64_t fleet_nominal(const struct fleet *f, uint32_t layer)
-{
-    return layer == FLEET_NONE ? FLEET_UNKNOWN : f->layers[layer].nominal_bytes;
-}
-
 bool fleet_layer_empty(const struct fleet *f, uint32_t layer)
 {
     const struct fleet_layer *l;

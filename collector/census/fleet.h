@@ -106,7 +106,7 @@ struct fleet_presence { /* runs of one store, sorted by image */
     uint32_t parent; /* image */
     bool unpacked;
     int64_t from_s;
-    struct fleet_run names; /* in place_names */
+    struct fleet_run names; /* in place_names; presences may share a run */
 };
 
 struct fleet_repo_digest { /* distinct over the fleet */
@@ -116,7 +116,7 @@ struct fleet_repo_digest { /* distinct over the fleet */
     bool present;                /* somewhere now */
 };
 
-struct fleet_past_name { /* a name that an image had somewhere, and has not there any more */
+struct fleet_past_name { /* a name that an image ever had somewhere, also those that it has now */
     uint32_t image, name;
 };
 
@@ -178,7 +178,10 @@ void *fleet_room(struct arena *a, void *list, size_t count, size_t *cap, size_t 
 const char *fleet_label(const struct fleet_host *host, const char *key);
 
 /* The nominal bytes of a layer index, FLEET_UNKNOWN for FLEET_NONE and what nobody has told. */
-int64_t fleet_nominal(const struct fleet *f, uint32_t layer);
+static inline int64_t fleet_nominal(const struct fleet *f, uint32_t layer)
+{
+    return layer == FLEET_NONE ? FLEET_UNKNOWN : f->layers[layer].nominal_bytes;
+}
 
 /* Whether the layer holds nothing at all: it is said to, or is one of the well-known empty tars. A
  * layer of which nothing is known counts as not empty. */

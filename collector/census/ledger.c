@@ -1,7 +1,6 @@
 #include "collector/census/ledger.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* The copies of one layer on one host, by how near they are to each other. */
@@ -10,30 +9,32 @@ struct group {
     int64_t bytes, measured, estimated;
 };
 
-static void sum(struct ledger *l, int64_t *total, int64_t bytes)
+/* The host at hand, layer by layer. */
+struct booking {
+    struct ledgers *out;
+    const struct fleet *f;
+    struct held {
+        uint32_t host; /* + 1, that the rest is of */
+        struct group group;
+        const struct copy *last;
+    } * held;       /* by layer; one more for all whose layer is not known */
+    uint32_t *seen; /* the host's layers */
+    size_t seen_count;
+};
+
+void ledger_add(struct ledger *l, int64_t *total, int64_t bytes)
 {
     if (__builtin_add_overflow(*total, bytes, total))
         l->overflow = true;
 }
 
-static int64_t times(struct ledger *l, int64_t count, int64_t bytes)
+int64_t ledger_times(struct ledger *l, int64_t count, int64_t bytes)
 {
     int64_t product = 0;
 
     if (__builtin_mul_overflow(count, bytes, &product))
         l->overflow = true;
     return product;
-}
-
-static int by_layer_then_store(const void *a, const void *b)
-{
-    const struct copy *x = *(const struct copy *const *)a, *y = *(const struct copy *const *)b;
-
-    if (x->layer != y->layer)
-        return x->layer < y->layer ? -1 : 1;
-    if (x->store != y->store)
-        return x->store < y->store ? -1 : 1;
-    return x->chain < y->chain ? -1 : x->chain > y->chain;
 }
 
 static bool same_user(const struct fleet *f, const struct copy *a, const struct copy *b)
@@ -47,24 +48,17 @@ static bool same_engine(const struct fleet *f, const struct copy *a, const struc
            strcmp(f->stores[a->store].engine, f->stores[b->store].engine) == 0;
 }
 
-/* The stores of a host are sorted by owner and engine, so neighbours tell what is new. */
-static struct group measure_group(const struct fleet *f, struct ledger *l, struct copy *const *list,
-                                  size_t count)
+/* The stores of a host are sorted by owner and engine, so the last copy tells what is new. */
+static void add_to_group(const struct fleet *f, struct ledger *l, struct group *g,
+                         const struct copy *last, const struct copy *c)
 {
-    struct group g = {0};
-
-    for (size_t i = 0; i < count; i++) {
-        const struct copy *c = list[i], *before = i > 0 ? list[i - 1] : NULL;
-
-        g.copies++;
-        g.stores += before == NULL || before->store != c->store;
-        g.engines += before == NULL || !same_engine(f, before, c);
-        g.users += before == NULL || !same_user(f, before, c);
-        g.measured += c->size == COPY_MEASURED;
-        g.estimated += c->size == COPY_ESTIMATED;
-        sum(l, &g.bytes, c->bytes);
-    }
-    return g;
+    g->copies++;
+    g->stores += last == NULL || last->store != c->store;
+    g->engines += last == NULL || !same_engine(f, last, c);
+    g->users += last == NULL || !same_user(f, last, c);
+    g->measured += c->size == COPY_MEASURED;
+    g->estimated += c->size == COPY_ESTIMATED;
+    ledger_add(l, &g->bytes, c->bytes);
 }
 
 static void book_causes(struct ledger *l, const struct group *g, int64_t nominal,
@@ -78,11 +72,11 @@ static void book_causes(struct ledger *l, const struct group *g, int64_t nominal
     };
 
     for (int i = 0; i < LEDGER_CAUSES; i++) {
-        int64_t bytes = times(l, extra[i], nominal);
-
+        layer->cause_copies[i] += extra[i];
+        if (nominal == FLEET_UNKNOWN)
+            continue;
         l->cause_copies[i] += extra[i];
-        sum(l, &l->by_cause[i], bytes);
-        sum(l, &layer->by_cause[i], bytes);
+        ledger_add(l, &l->by_cause[i], ledger_times(l, extra[i], nominal));
     }
 }
 
@@ -91,7 +85,7 @@ static void book_causes(struct ledger *l, const struct group *g, int64_t nominal
 static void book_group(struct ledger *l, struct ledger_layer *layer, int64_t nominal,
                        const struct group *g)
 {
-    int64_t layout;
+    int64_t layout = 0;
 
     l->copies += g->copies;
     l->measured += g->measured;
@@ -101,37 +95,58 @@ static void book_group(struct ledger *l, struct ledger_layer *layer, int64_t nom
     layer->copies += g->copies;
     layer->measured += g->measured;
     layer->hosts++;
-    sum(l, &layer->stored, g->bytes);
+    ledger_add(l, &layer->stored, g->bytes);
+    book_causes(l, g, nominal, layer);
     if (nominal == FLEET_UNKNOWN) {
-        sum(l, &l->unsplit, g->bytes);
-        sum(l, &layer->unsplit, g->bytes);
+        ledger_add(l, &l->unsplit, g->bytes);
         return;
     }
-    if (__builtin_sub_overflow(g->bytes, times(l, g->copies, nominal), &layout))
+    if (__builtin_sub_overflow(g->bytes, ledger_times(l, g->copies, nominal), &layout))
         l->overflow = true;
-    sum(l, &l->unique, nominal);
-    sum(l, &l->duplicates, times(l, g->copies - 1, nominal));
-    sum(l, &l->layout, layout);
-    sum(l, &layer->duplicates, times(l, g->copies - 1, nominal));
-    sum(l, &layer->layout, layout);
-    book_causes(l, g, nominal, layer);
+    ledger_add(l, &l->unique, nominal);
+    ledger_add(l, &l->duplicates, ledger_times(l, g->copies - 1, nominal));
+    ledger_add(l, &l->layout, layout);
 }
 
-static void book_host_copies(struct ledgers *out, const struct fleet *f, uint32_t host,
-                             struct copy **list, size_t count)
+static void book_copy(struct booking *b, uint32_t host, const struct copy *c)
 {
-    struct ledger *l = &out->hosts[host];
+    uint32_t layer = c->layer == FLEET_NONE ? (uint32_t)b->f->layer_count : c->layer;
+    struct ledger *l = &b->out->hosts[host];
+    struct ledger_chain *chain = &b->out->chains[c->chain];
+    struct held *held = &b->held[layer];
 
-    qsort(list, count, sizeof(struct copy *), by_layer_then_store);
-    for (size_t first = 0, next; first < count; first = next) {
-        uint32_t layer = list[first]->layer;
-        struct group g;
+    ledger_add(l, &l->stored, c->bytes);
+    chain->copies++;
+    ledger_add(l, &chain->stored, c->bytes);
+    if (held->host != host + 1) {
+        *held = (struct held){.host = host + 1};
+        b->seen[b->seen_count++] = layer;
+    }
+    add_to_group(b->f, l, &held->group, held->last, c);
+    held->last = c;
+}
 
-        for (next = first + 1; next < count && list[next]->layer == layer; next++)
-            ;
-        g = measure_group(f, l, list + first, next - first);
-        book_group(l, &out->layers[layer == FLEET_NONE ? f->layer_count : layer],
-                   fleet_nominal(f, layer), &g);
+static void book_groups(struct booking *b, uint32_t host)
+{
+    for (size_t i = 0; i < b->seen_count; i++) {
+        uint32_t layer = b->seen[i];
+        int64_t nominal =
+            layer < b->f->layer_count ? b->f->layers[layer].nominal_bytes : FLEET_UNKNOWN;
+
+        book_group(&b->out->hosts[host], &b->out->layers[layer], nominal, &b->held[layer].group);
+    }
+    b->seen_count = 0;
+}
+
+/* Copies come host by host, as the stores do. */
+static void book_copies(struct booking *b, const struct copies *copies)
+{
+    for (size_t i = 0; i < copies->count; i++) {
+        uint32_t host = b->f->stores[copies->list[i].store].host;
+
+        book_copy(b, host, &copies->list[i]);
+        if (i + 1 == copies->count || b->f->stores[copies->list[i + 1].store].host != host)
+            book_groups(b, host);
     }
 }
 
@@ -142,29 +157,22 @@ static void book_spaces(struct ledgers *out, const struct fleet *f)
         struct ledger *l = &out->hosts[f->stores[s->store].host];
 
         if (s->klass == REC_SPACE_BLOBS)
-            sum(l, strcmp(s->kind, "only") == 0 ? &l->blobs_only : &l->blobs_kept, s->bytes);
+            ledger_add(l, strcmp(s->kind, "only") == 0 ? &l->blobs_only : &l->blobs_kept, s->bytes);
         else if (s->klass == REC_SPACE_ORPHANS)
-            sum(l, &l->orphans, s->bytes);
+            ledger_add(l, &l->orphans, s->bytes);
         else
             continue;
-        sum(l, &l->stored, s->bytes);
+        ledger_add(l, &l->stored, s->bytes);
         l->upper_bound = l->upper_bound || s->upper_bound;
     }
 }
 
 static void add_host(struct ledger *fleet, const struct ledger *host)
 {
-    sum(fleet, &fleet->stored, host->stored);
-    sum(fleet, &fleet->duplicates, host->duplicates);
-    sum(fleet, &fleet->layout, host->layout);
-    sum(fleet, &fleet->unsplit, host->unsplit);
-    sum(fleet, &fleet->blobs_kept, host->blobs_kept);
-    sum(fleet, &fleet->blobs_only, host->blobs_only);
-    sum(fleet, &fleet->orphans, host->orphans);
-    for (int i = 0; i < LEDGER_CAUSES; i++) {
-        sum(fleet, &fleet->by_cause[i], host->by_cause[i]);
-        fleet->cause_copies[i] += host->cause_copies[i];
-    }
+    ledger_add(fleet, &fleet->stored, host->stored);
+    ledger_add(fleet, &fleet->blobs_kept, host->blobs_kept);
+    ledger_add(fleet, &fleet->blobs_only, host->blobs_only);
+    ledger_add(fleet, &fleet->orphans, host->orphans);
     fleet->copies += host->copies;
     fleet->measured += host->measured;
     fleet->estimated += host->estimated;
@@ -173,52 +181,74 @@ static void add_host(struct ledger *fleet, const struct ledger *host)
     fleet->overflow = fleet->overflow || host->overflow;
 }
 
-/* unique and replicas of the fleet come from the layers: a layer is needed once for each host. */
-static void sum_fleet(struct ledgers *out, const struct fleet *f)
+/* The terms of one layer whose size is known: it is needed once for each host. */
+static void derive_terms(struct ledger *l, struct ledger_layer *layer, int64_t nominal)
+{
+    layer->unique = nominal;
+    layer->replicas = ledger_times(l, layer->hosts - 1, nominal);
+    layer->duplicates = ledger_times(l, layer->copies - layer->hosts, nominal);
+    if (__builtin_sub_overflow(layer->stored, ledger_times(l, layer->copies, nominal),
+                               &layer->layout))
+        l->overflow = true;
+    for (int i = 0; i < LEDGER_CAUSES; i++) {
+        layer->by_cause[i] = ledger_times(l, layer->cause_copies[i], nominal);
+        ledger_add(l, &l->by_cause[i], layer->by_cause[i]);
+        l->cause_copies[i] += layer->cause_copies[i];
+    }
+    ledger_add(l, &l->unique, layer->unique);
+    ledger_add(l, &l->replicas, layer->replicas);
+    ledger_add(l, &l->duplicates, layer->duplicates);
+    ledger_add(l, &l->layout, layer->layout);
+}
+
+void ledger_derive(struct ledgers *out, const struct fleet *f)
 {
     struct ledger *l = &out->fleet;
 
-    for (size_t i = 0; i < f->host_count; i++)
-        add_host(l, &out->hosts[i]);
-    for (size_t i = 0; i < f->layer_count; i++) {
+    for (size_t i = 0; i <= f->layer_count; i++) {
         struct ledger_layer *layer = &out->layers[i];
+        bool is_known = i < f->layer_count;
 
-        l->layers += layer->hosts > 0;
-        if (layer->hosts == 0 || f->layers[i].nominal_bytes == FLEET_UNKNOWN)
+        if (layer->copies == 0)
             continue;
-        layer->unique = f->layers[i].nominal_bytes;
-        layer->replicas = times(l, layer->hosts - 1, layer->unique);
-        sum(l, &l->unique, layer->unique);
-        sum(l, &l->replicas, layer->replicas);
+        l->layers += is_known;
+        if (is_known && f->layers[i].nominal_bytes != FLEET_UNKNOWN) {
+            derive_terms(l, layer, f->layers[i].nominal_bytes);
+        } else {
+            layer->unsplit = layer->stored;
+            ledger_add(l, &l->unsplit, layer->unsplit);
+        }
     }
+}
+
+int ledger_open(struct ledgers *out, const struct fleet *f, struct arena *arena, struct err *err)
+{
+    *out = (struct ledgers){0};
+    out->layers = arena_array(arena, f->layer_count + 1, sizeof(*out->layers), err);
+    if (out->layers == NULL)
+        return -1;
+    out->chains = arena_array(arena, f->chain_count, sizeof(*out->chains), err);
+    return out->chains != NULL ? 0 : -1;
 }
 
 int ledger_compute(struct ledgers *out, const struct fleet *f, const struct copies *copies,
                    struct arena *arena, struct err *err)
 {
-    struct copy **list = arena_array(arena, copies->count, sizeof(struct copy *), err);
+    struct booking b = {.out = out, .f = f};
 
-    *out = (struct ledgers){0};
-    if (list == NULL)
+    if (ledger_open(out, f, arena, err) != 0)
         return -1;
     out->hosts = arena_array(arena, f->host_count, sizeof(*out->hosts), err);
-    if (out->hosts == NULL)
+    b.held = arena_array(arena, f->layer_count + 1, sizeof(*b.held), err);
+    b.seen = arena_array(arena, f->layer_count + 1, sizeof(*b.seen), err);
+    if (out->hosts == NULL || b.held == NULL || b.seen == NULL)
         return -1;
-    out->layers = arena_array(arena, f->layer_count + 1, sizeof(*out->layers), err);
-    if (out->layers == NULL)
-        return -1;
-    for (size_t i = 0; i < copies->count; i++)
-        list[i] = &copies->list[i];
-    for (size_t first = 0, next; first < copies->count; first = next) {
-        uint32_t host = f->stores[list[first]->store].host;
-
-        for (next = first; next < copies->count && f->stores[list[next]->store].host == host;
-             next++)
-            sum(&out->hosts[host], &out->hosts[host].stored, list[next]->bytes);
-        book_host_copies(out, f, host, list + first, next - first);
-    }
+    out->missing = (int64_t)copies->missing;
+    book_copies(&b, copies);
     book_spaces(out, f);
-    sum_fleet(out, f);
+    for (size_t i = 0; i < f->host_count; i++)
+        add_host(&out->fleet, &out->hosts[i]);
+    ledger_derive(out, f);
     return 0;
 }
 
@@ -264,23 +294,35 @@ static int check_one(const struct ledger *l, const char *of, struct err *err)
     return 0;
 }
 
-int ledger_check(const struct ledgers *l, const struct fleet *f, struct err *err)
+/* A layer is needed once on each of its hosts; what a host has more than once, the fleet has. */
+static int check_hosts(const struct ledgers *l, const struct fleet *f, struct err *err)
 {
-    int64_t needed = 0;
+    uint64_t needed = 0, duplicates = 0;
 
-    if (check_one(&l->fleet, "the fleet", err) != 0)
-        return -1;
     for (size_t i = 0; i < f->host_count; i++) {
         if (check_one(&l->hosts[i], f->hosts[i].name, err) != 0)
             return -1;
-        needed += l->hosts[i].unique;
+        needed += (uint64_t)l->hosts[i].unique;
+        duplicates += (uint64_t)l->hosts[i].duplicates;
     }
-    if (needed != l->fleet.unique + l->fleet.replicas)
+    if (needed != (uint64_t)l->fleet.unique + (uint64_t)l->fleet.replicas)
         return err_set(err, ERR_CONFLICT,
-                       "internal error: the hosts need %" PRId64
+                       "internal error: the hosts need %" PRIu64
                        " bytes, the fleet's unique and replicas are %" PRId64,
                        needed, l->fleet.unique + l->fleet.replicas);
+    if (duplicates != (uint64_t)l->fleet.duplicates)
+        return err_set(err, ERR_CONFLICT,
+                       "internal error: the hosts hold %" PRIu64
+                       " bytes more than once, the fleet %" PRId64,
+                       duplicates, l->fleet.duplicates);
     return 0;
+}
+
+int ledger_check(const struct ledgers *l, const struct fleet *f, struct err *err)
+{
+    if (check_one(&l->fleet, "the fleet", err) != 0)
+        return -1;
+    return l->hosts != NULL ? check_hosts(l, f, err) : 0;
 }
 
 const char *ledger_cause_name(enum ledger_cause cause)

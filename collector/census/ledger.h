@@ -39,22 +39,45 @@ struct ledger {
 };
 
 struct ledger_layer {
-    int64_t copies, hosts, measured;
-    int64_t stored, unique, replicas, duplicates, layout, unsplit;
+    /* Summed up where the layer lies ... */
+    int64_t copies, hosts, measured, stored;
+    int64_t cause_copies[LEDGER_CAUSES]; /* copies beyond the first on one host */
+    /* ... and what follows from that. */
+    int64_t unique, replicas, duplicates, layout, unsplit;
     int64_t by_cause[LEDGER_CAUSES];
+};
+
+struct ledger_chain {
+    int64_t copies, stored;
 };
 
 struct ledgers {
     struct ledger fleet;
-    struct ledger *hosts;        /* parallel to the fleet's hosts; replicas are 0 there */
-    struct ledger_layer *layers; /* parallel to the fleet's layers */
+    struct ledger *hosts;        /* parallel to the fleet's hosts; replicas are 0 there. NULL where
+                                    the ledgers are from counters: counted.h */
+    struct ledger_layer *layers; /* parallel to the fleet's layers; one more for all copies whose
+                                    layer is not known */
+    struct ledger_chain *chains; /* parallel to the fleet's chains */
+    int64_t missing; /* chains that metadata promises and the disk lacks, store by store */
 };
 
-/* Computes all three. The copies are read only; results lie in `arena`. */
+/* Room for the fleet's layers and chains in `arena`, all zero. */
+int ledger_open(struct ledgers *out, const struct fleet *f, struct arena *arena, struct err *err);
+
+/* What follows from the sums of each layer, for it and for the fleet: all terms but blobs and
+ * orphans. The only place that says how. */
+void ledger_derive(struct ledgers *out, const struct fleet *f);
+
+/* Adds to a sum of the ledger, or multiplies; what does not fit is noted in it. */
+void ledger_add(struct ledger *l, int64_t *total, int64_t bytes);
+int64_t ledger_times(struct ledger *l, int64_t count, int64_t bytes);
+
+/* Computes all of them. The copies are read only; results lie in `arena`. */
 int ledger_compute(struct ledgers *out, const struct fleet *f, const struct copies *copies,
                    struct arena *arena, struct err *err);
 
-/* Whether the two sides agree: for the fleet, for each host, and the hosts with the fleet. A
+/* Whether the two sides agree: for the fleet and, where they are here, for each host, and the hosts
+ * with the fleet. A
  * difference is a bug of this program and ERR_CONFLICT says where; ERR_LIMIT for overflow. */
 int ledger_check(const struct ledgers *l, const struct fleet *f, struct err *err);
 

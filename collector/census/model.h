@@ -15,17 +15,10 @@
 #include "collector/census/bases.h"
 #include "collector/census/ledger.h"
 
-struct model_host {
-    int64_t core_builds;     /* N: scratch is none */
-    int64_t software_layers; /* M: distinct layers outside of them */
-    int64_t core, software, waste, unsplit;
-    int64_t shrunk; /* core, were each of its core builds at most MODEL_SMALL_BASE bytes */
-};
-
 #define MODEL_SMALL_BASE 5000000 /* bytes: "all bases shrunk to 5 MB" */
 
 struct model {
-    int64_t core_builds, software_layers; /* distinct in the fleet */
+    int64_t core_builds, software_layers; /* N and M, distinct in the fleet: scratch is none */
     int64_t core, software, waste, unsplit;
     int64_t core_build_mean, software_layer_mean; /* nominal bytes; 0 where there is none */
     int64_t residual;                             /* stored less core and software */
@@ -33,13 +26,20 @@ struct model {
     int64_t residual_median, residual_p90;
     int64_t small_base_saves;   /* core less the shrunk core */
     int64_t application_places; /* images on hosts that stand on a core build */
-    struct model_host *hosts;   /* parallel to the fleet's hosts */
 };
 
-/* Computes it from the ledgers and core builds of the same fleet; hosts lie in `arena`. Fails only
- * for memory. */
-int model_compute(struct model *out, const struct fleet *f, const struct copies *copies,
-                  const struct ledgers *ledgers, const struct bases *bases, struct arena *arena,
-                  struct err *err);
+/* The model while hosts are added. */
+struct model_pass;
+
+/* Begins with no host; `f` is the fleet that `ledgers` and `bases` are of. In `arena`. */
+int model_open(struct model_pass **out, const struct fleet *f, const struct ledgers *ledgers,
+               const struct bases *bases, struct arena *arena, struct err *err);
+
+/* One more host, whose presence and spaces `f` has, and its copies. Each host once. */
+void model_add_host(struct model_pass *p, const struct fleet *f, uint32_t host,
+                    const struct copy *copies, size_t count);
+
+/* What follows once all hosts are added. */
+void model_close(struct model_pass *p, struct model *out);
 
 #endif

@@ -3,12 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A (image, name) pair of some store, to be sorted and made distinct. */
-struct named {
-    uint32_t image, name;
-    const char *text;
-};
-
 enum image_kind standing_in_store(const struct fleet *f, const struct fleet_presence *p)
 {
     const struct fleet_store *s = &f->stores[p->store];
@@ -74,47 +68,41 @@ static void count_containers(const struct fleet *f, struct standing *list)
 
 static int by_image_then_text(const void *a, const void *b)
 {
-    const struct named *x = a, *y = b;
+    const struct standing_name *x = a, *y = b;
 
     if (x->image != y->image)
         return x->image < y->image ? -1 : 1;
     return strcmp(x->text, y->text);
 }
 
-/* A pair that the image's previous store had as well is not listed again: fleets repeat. */
-static size_t list_pairs(const struct fleet *f, struct named *pairs, uint32_t *last_place)
+/* Presences share runs of names, and a run is of one image: each is listed once. */
+static size_t list_pairs(const struct fleet *f, struct standing_name *pairs, bool *listed)
 {
     size_t count = 0;
 
     for (size_t i = 0; i < f->presence_count; i++) {
         const struct fleet_presence *p = &f->presences[i];
         const uint32_t *names = f->place_names + p->names.first;
-        const struct fleet_presence *before =
-            last_place[p->image] > 0 ? &f->presences[last_place[p->image] - 1] : NULL;
 
-        last_place[p->image] = (uint32_t)i + 1;
-        if (before != NULL && before->names.count == p->names.count &&
-            memcmp(f->place_names + before->names.first, names, p->names.count * sizeof(*names)) ==
-                0)
+        if (p->names.count == 0 || listed[p->names.first])
             continue;
+        listed[p->names.first] = true;
         for (uint32_t n = 0; n < p->names.count; n++)
-            pairs[count++] = (struct named){p->image, names[n], f->names[names[n]].text};
+            pairs[count++] = (struct standing_name){p->image, names[n], f->names[names[n]].text};
     }
     return count;
 }
 
-static int collect_names(const struct fleet *f, struct standing *list, struct arena *arena,
-                         struct err *err)
+int standing_set_names(struct standing *list, struct standing_name *pairs, size_t pair_count,
+                       struct arena *arena, struct err *err)
 {
-    struct named *pairs = arena_array(arena, f->place_name_count, sizeof(*pairs), err);
-    uint32_t *last_place = arena_array(arena, f->image_count, sizeof(*last_place), err);
-    uint32_t *names = arena_array(arena, f->place_name_count, sizeof(*names), err);
-    size_t pair_count, count = 0;
+    uint32_t *names = arena_array(arena, pair_count, sizeof(*names), err);
+    size_t count = 0;
 
-    if (pairs == NULL || last_place == NULL || names == NULL)
+    if (names == NULL)
         return -1;
-    pair_count = list_pairs(f, pairs, last_place);
-    qsort(pairs, pair_count, sizeof(*pairs), by_image_then_text);
+    if (pair_count > 0)
+        qsort(pairs, pair_count, sizeof(*pairs), by_image_then_text);
     for (size_t i = 0; i < pair_count; i++) {
         struct standing *s = &list[pairs[i].image];
 
@@ -125,6 +113,17 @@ static int collect_names(const struct fleet *f, struct standing *list, struct ar
         names[count++] = pairs[i].name;
     }
     return 0;
+}
+
+static int collect_names(const struct fleet *f, struct standing *list, struct arena *arena,
+                         struct err *err)
+{
+    struct standing_name *pairs = arena_array(arena, f->place_name_count, sizeof(*pairs), err);
+    bool *listed = arena_array(arena, f->place_name_count, sizeof(*listed), err);
+
+    if (pairs == NULL || listed == NULL)
+        return -1;
+    return standing_set_names(list, pairs, list_pairs(f, pairs, listed), arena, err);
 }
 
 struct standing *standing_compute(const struct fleet *f, struct arena *arena, struct err *err)

@@ -24,8 +24,18 @@ struct standing {
     uint32_t name_count;
 };
 
+/* A name that an image has in some store. */
+struct standing_name {
+    uint32_t image, name;
+    const char *text;
+};
+
 /* One for each image of the fleet, in `arena`; NULL on failure. */
 struct standing *standing_compute(const struct fleet *f, struct arena *arena, struct err *err);
+
+/* Gives each image its names, from pairs in any order, which are sorted; one may come twice. */
+int standing_set_names(struct standing *list, struct standing_name *pairs, size_t count,
+                       struct arena *arena, struct err *err);
 
 /* The kind of one presence, in its own store only: what makes an image dangling there. */
 enum image_kind standing_in_store(const struct fleet *f, const struct fleet_presence *p);

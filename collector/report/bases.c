@@ -102,5 +102,7 @@ static int fill(struct census *c, struct answer *a, struct err *err)
 
 const struct report report_bases = {.name = "bases",
                                     .needs = NEEDS_PRESENCE | NEEDS_CONTENT | NEEDS_SIZES,
+                                    .counted = true,
+                                    .walk = WALK_BASES,
                                     .sort = "images:desc",
                                     .fill = fill};

@@ -264,5 +264,7 @@ static int fill(struct census *c, struct answer *a, struct err *err)
     return 0;
 }
 
-const struct report report_duplicates = {
-    .name = "duplicates", .needs = NEEDS_PRESENCE | NEEDS_CONTENT | NEEDS_SIZES, .fill = fill};
+const struct report report_duplicates = {.name = "duplicates",
+                                         .needs = NEEDS_PRESENCE | NEEDS_CONTENT | NEEDS_SIZES,
+                                         .counted = true,
+                                         .fill = fill};

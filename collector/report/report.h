@@ -30,7 +30,8 @@ struct report_request {
     int64_t now_s;
 };
 
-/* Everything that the reports draw from, computed once for a request. */
+/* Everything that the reports draw from, computed once for a request. Where it is all from counters
+ * (struct report, counted) the rest is empty. */
 struct census {
     struct store *store;
     struct fleet fleet;
@@ -44,11 +45,21 @@ struct census {
     struct arena *arena;
 };
 
+/* What is computed from one host after the other, as no counter tells it. */
+enum report_walk {
+    WALK_NOT,
+    WALK_BASES, /* the hosts of each base */
+    WALK_MODEL, /* these, and the model */
+};
+
 struct report {
     const char *name;
     unsigned needs;     /* of coverage, for a complete answer */
     bool digests, past; /* what else to read: read_fleet.h */
-    const char *sort;   /* the order of its rows */
+    bool counted; /* of the census it needs only what counters and a walk tell: no presence, copies,
+                     ledgers of hosts, nor texts of hosts and stores */
+    enum report_walk walk;
+    const char *sort; /* the order of its rows */
     int (*fill)(struct census *c, struct answer *a, struct err *err);
 };
 

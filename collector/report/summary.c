@@ -30,6 +30,7 @@ static void count_images(const struct census *c, int64_t n[FLEET_COUNTS])
         if (s->kind == IMAGE_ABSENT)
             continue;
         n[IMAGES]++;
+        n[PLACES] += s->stores;
         n[NAMED] += s->kind == IMAGE_NAMED;
         n[DANGLING] += s->kind == IMAGE_DANGLING;
         n[INTERMEDIATE] += s->kind == IMAGE_INTERMEDIATE;
@@ -40,20 +41,6 @@ static void count_images(const struct census *c, int64_t n[FLEET_COUNTS])
         n[CONTAINERS_RUNNING] += s->running;
         n[CONTAINERS_UNKNOWN] += s->run_unknown;
     }
-}
-
-static int count_chains(const struct census *c, int64_t n[FLEET_COUNTS], struct err *err)
-{
-    bool *seen = arena_array(c->arena, c->fleet.chain_count, sizeof(*seen), err);
-
-    if (seen == NULL)
-        return -1;
-    for (size_t i = 0; i < c->copies.count; i++) {
-        n[CHAINS] += !seen[c->copies.list[i].chain];
-        seen[c->copies.list[i].chain] = true;
-    }
-    n[COPIES] = (int64_t)c->copies.count;
-    return 0;
 }
 
 static int fill_fleet(struct census *c, struct answer *a, struct err *err)
@@ -81,16 +68,18 @@ static int fill_fleet(struct census *c, struct answer *a, struct err *err)
     struct sheet_cell *row = sheet_row(a, s, err);
     int64_t n[FLEET_COUNTS] = {0};
 
-    if (row == NULL || count_chains(c, n, err) != 0)
+    if (row == NULL)
         return -1;
     count_images(c, n);
+    for (size_t i = 0; i < c->fleet.chain_count; i++)
+        n[CHAINS] += c->ledgers.chains[i].copies > 0;
+    n[COPIES] = c->ledgers.fleet.copies;
     for (size_t i = 0; i < c->fleet.host_count; i++)
         n[HOSTS] += c->fleet.hosts[i].present;
     for (size_t i = 0; i < c->fleet.store_count; i++)
         n[STORES] += c->fleet.stores[i].present;
     for (size_t i = 0; i < c->fleet.layer_count; i++)
         n[LAYERS] += c->layers_present[i];
-    n[PLACES] = (int64_t)c->fleet.presence_count;
     for (int i = 0; i < FLEET_COUNTS; i++)
         row[i] = cell_number(n[i]);
     return 0;
@@ -198,5 +187,8 @@ static int fill(struct census *c, struct answer *a, struct err *err)
     return note_samples(c, a, err) == 0 ? add_sentences(c, a, err) : -1;
 }
 
-const struct report report_summary = {
-    .name = "summary", .needs = NEEDS_PRESENCE | NEEDS_CONTENT | NEEDS_SIZES, .fill = fill};
+const struct report report_summary = {.name = "summary",
+                                      .needs = NEEDS_PRESENCE | NEEDS_CONTENT | NEEDS_SIZES,
+                                      .counted = true,
+                                      .walk = WALK_MODEL,
+                                      .fill = fill};

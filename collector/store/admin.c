@@ -2,6 +2,7 @@
 
 #include "collector/store/apply.h"
 #include "collector/store/closing.h"
+#include "collector/store/place.h"
 #include "common/cleanup.h"
 
 enum { HOST_NEXT, HOST_RETIRE, HOST_COUNT };
@@ -44,7 +45,9 @@ static int retire_next(struct store *s, const char *pattern, int64_t now_s, stru
     retire = stmt_use(s, STORE_SET_admin, HOST_RETIRE);
     stmt_int(&retire, now_s);
     stmt_int(&retire, stmt_get_int(&host, 0));
-    return stmt_run(&retire, err) == 0 ? 1 : -1;
+    if (stmt_run(&retire, err) != 0)
+        return -1;
+    return place_count_host(s, stmt_get_int(&host, 0), false, err) == 0 ? 1 : -1;
 }
 
 int admin_retire(struct store *s, const char *pattern, int64_t now_s, uint64_t *retired,

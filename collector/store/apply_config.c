@@ -2,6 +2,7 @@
 
 #include "collector/store/config_parse.h"
 #include "collector/store/content.h"
+#include "collector/store/store_private.h"
 
 enum {
     IMAGE_SET,
@@ -63,28 +64,36 @@ static int set_image(struct store *s, int64_t image_id, int parsed, const struct
     return stmt_run(&st, err);
 }
 
+static int put_chain(struct store *s, int64_t image_id, size_t position, int64_t chain_id,
+                     struct err *err)
+{
+    struct stmt st = stmt_use(s, STORE_SET_config, CHAIN_ADD);
+
+    stmt_int(&st, image_id);
+    stmt_int(&st, (int64_t)position);
+    stmt_int(&st, chain_id);
+    return stmt_run(&st, err);
+}
+
 /* Writes the image's chains from the lowest up; *top is the whole image's. */
 static int put_chains(struct store *s, int64_t image_id, const struct config *c, int64_t *top,
                       struct err *err)
 {
+    AUTO_FREE uint32_t *chains = reallocarray(NULL, c->diff_count + 1, sizeof(*chains));
     struct digest chain;
 
+    if (chains == NULL)
+        return err_set(err, ERR_NO_MEMORY, "no memory for %zu layers", c->diff_count);
     *top = 0;
     for (size_t i = 0; i < c->diff_count; i++) {
         struct content_link link = {&chain, &c->diffs[i], *top, (int64_t)i + 1};
-        struct stmt st;
 
         chain = digest_chain(i > 0 ? &chain : NULL, &c->diffs[i]);
-        if (content_chain_on(s, &link, top, err) != 0)
+        if (content_chain_on(s, &link, top, err) != 0 || put_chain(s, image_id, i, *top, err) != 0)
             return -1;
-        st = stmt_use(s, STORE_SET_config, CHAIN_ADD);
-        stmt_int(&st, image_id);
-        stmt_int(&st, (int64_t)i);
-        stmt_int(&st, *top);
-        if (stmt_run(&st, err) != 0)
-            return -1;
+        chains[i] = (uint32_t)*top;
     }
-    return 0;
+    return mirror_set_chains(s->mirror, image_id, true, chains, (uint32_t)c->diff_count, err);
 }
 
 static int put_history(struct store *s, int64_t image_id, const struct config *c, struct err *err)
@@ -138,12 +147,16 @@ int apply_config(struct store *s, const struct digest *image, const uint8_t *dat
 
     why->kind = ERR_NONE;
     if (arena_open(&arena, CONFIG_ARENA_BYTES, err) != 0 ||
-        content_image(s, image, 0, now_s, &image_id, err) != 0 || clear(s, image_id, err) != 0)
+        content_image(s, image, 0, now_s, &image_id, err) != 0 ||
+        tally_take_holders(s->tally, s->mirror, (uint32_t)image_id, err) != 0 ||
+        clear(s, image_id, err) != 0)
         return -1;
     if (config_parse(&c, data, len, arena, why) == 0)
         return put_config(s, image_id, &c, len, err);
     if (why->kind == ERR_NO_MEMORY)
         return err_set(err, ERR_NO_MEMORY, "read an image config");
+    if (mirror_set_chains(s->mirror, image_id, true, NULL, 0, err) != 0)
+        return -1;
     return set_image(s, image_id, CONFIG_NO_CONFIG, NULL, 0, len, err);
 }
 
@@ -152,7 +165,10 @@ int apply_config_dispute(struct store *s, const struct digest *image, int64_t no
 {
     int64_t image_id;
 
-    if (content_image(s, image, 0, now_s, &image_id, err) != 0 || clear(s, image_id, err) != 0)
+    if (content_image(s, image, 0, now_s, &image_id, err) != 0 ||
+        tally_take_holders(s->tally, s->mirror, (uint32_t)image_id, err) != 0 ||
+        clear(s, image_id, err) != 0 ||
+        mirror_set_chains(s->mirror, image_id, true, NULL, 0, err) != 0)
         return -1;
     return set_image(s, image_id, CONFIG_DISPUTED, NULL, 0, 0, err);
 }

@@ -3,6 +3,8 @@
 #include "collector/store/apply.h"
 #include "collector/store/apply_config.h"
 #include "collector/store/apply_event.h"
+#include "collector/store/content.h"
+#include "collector/store/store_private.h"
 
 #define MS_PER_SECOND 1000
 
@@ -89,6 +91,20 @@ static int read_document(const struct incoming *in, struct err *err)
                        why.text, in->now_ms, err);
 }
 
+/* Who could still say something new about a config. */
+static int note_ask(const struct incoming *in, int state, struct err *err)
+{
+    int64_t image_id;
+
+    if (in->kind != REC_DOC_CONFIG)
+        return 0;
+    if (content_image(in->store, in->digest, 0, in->now_ms / MS_PER_SECOND, &image_id, err) != 0)
+        return -1;
+    return mirror_set_image_ask(
+        in->store->mirror, image_id,
+        state == DOCUMENT_SAID ? (uint32_t)in->incarnation_id : MIRROR_ASK_NOBODY, err);
+}
+
 static int put(const struct incoming *in, int state, enum apply_verdict *verdict, struct err *err)
 {
     struct stmt st = stmt_use(in->store, STORE_SET_document, DOCUMENT_PUT);
@@ -101,7 +117,7 @@ static int put(const struct incoming *in, int state, enum apply_verdict *verdict
     stmt_int(&st, in->incarnation_id);
     stmt_int(&st, in->now_ms / MS_PER_SECOND);
     stmt_blob(&st, in->data, in->len);
-    if (stmt_run(&st, err) != 0)
+    if (stmt_run(&st, err) != 0 || note_ask(in, state, err) != 0)
         return -1;
     *verdict = APPLY_TAKEN;
     return read_document(in, err);
@@ -115,7 +131,9 @@ static int second_opinion(const struct incoming *in, int state, struct err *err)
     stmt_int(&st, in->incarnation_id);
     stmt_int(&st, in->kind);
     stmt_digest(&st, in->digest);
-    return stmt_run(&st, err);
+    if (stmt_run(&st, err) != 0)
+        return -1;
+    return note_ask(in, state, err);
 }
 
 /* ---- bytes that were not cut: the digest proves them ----------------------------------------- */

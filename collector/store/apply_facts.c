@@ -2,6 +2,7 @@
 
 #include "collector/store/apply.h"
 #include "collector/store/apply_event.h"
+#include "collector/store/store_private.h"
 
 /* Values of layer.fact_state. */
 enum { FACTS_UNKNOWN = 0, FACTS_SAID = 1, FACTS_CONFIRMED = 2, FACTS_DISPUTED = 3 };
@@ -61,7 +62,9 @@ static int put(struct store *s, int64_t incarnation_id, const struct rec_layer_f
     stmt_text(&st, f->os_release);
     stmt_int(&st, incarnation_id);
     stmt_int(&st, layer_id);
-    return stmt_run(&st, err);
+    if (stmt_run(&st, err) != 0)
+        return -1;
+    return mirror_set_layer_ask(s->mirror, layer_id, (uint32_t)incarnation_id, err);
 }
 
 static int settle(struct store *s, int index, int64_t incarnation_id, int64_t layer_id,
@@ -71,7 +74,9 @@ static int settle(struct store *s, int index, int64_t incarnation_id, int64_t la
 
     stmt_int(&st, incarnation_id);
     stmt_int(&st, layer_id);
-    return stmt_run(&st, err);
+    if (stmt_run(&st, err) != 0)
+        return -1;
+    return mirror_set_layer_ask(s->mirror, layer_id, MIRROR_ASK_NOBODY, err);
 }
 
 static int tell_mismatch(struct store *s, int64_t incarnation_id, const struct stored *was,

@@ -4,6 +4,8 @@
 #include "collector/store/apply.h"
 #include "collector/store/closing.h"
 #include "collector/store/labels.h"
+#include "collector/store/place.h"
+#include "collector/store/store_private.h"
 #include "common/buf.h"
 
 #define MS_PER_SECOND 1000
@@ -160,7 +162,7 @@ static int add_host(const struct arrival *a, int64_t *id, struct err *err)
     if (stmt_run(&st, err) != 0)
         return -1;
     *id = store_last_id(a->store);
-    return 0;
+    return mirror_add_host(a->store->mirror, *id, err);
 }
 
 /* Takes the name from another host that fell silent and whose name a known machine has now. */
@@ -178,7 +180,9 @@ static int claim_name(const struct arrival *a, int64_t host_id, struct arena *ar
     st = stmt_use(a->store, STORE_SET_hello, HOST_END);
     stmt_int(&st, a->now_s);
     stmt_int(&st, other);
-    return stmt_run(&st, err);
+    if (stmt_run(&st, err) != 0)
+        return -1;
+    return place_count_host(a->store, other, false, err);
 }
 
 static int set_host(const struct arrival *a, int64_t host_id, struct err *err)
@@ -195,7 +199,9 @@ static int set_host(const struct arrival *a, int64_t host_id, struct err *err)
     stmt_int(&st, a->hello->lifetime);
     stmt_int(&st, a->now_s);
     stmt_int(&st, host_id);
-    return stmt_run(&st, err);
+    if (stmt_run(&st, err) != 0)
+        return -1;
+    return place_count_host(a->store, host_id, true, err);
 }
 
 static int note_rename(const struct arrival *a, int64_t host_id, int64_t incarnation_id,

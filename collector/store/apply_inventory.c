@@ -1,12 +1,13 @@
-#include <stdlib.h>
-#include <string.h>
-
 #include "collector/store/apply.h"
 #include "collector/store/closing.h"
+#include "collector/store/held.h"
+#include "collector/store/listing.h"
 #include "collector/store/place.h"
 #include "collector/store/presence.h"
+#include "collector/store/store_private.h"
 
 #define MS_PER_SECOND 1000
+#define EXCEPTIONS_BYTES_MAX (64u << 20) /* of one store, at the limit of record.h */
 
 /* ---- what the host claims, before anything is written ---------------------------------------- */
 
@@ -52,57 +53,38 @@ static bool content_sorted(const struct rec_content *c)
     return true;
 }
 
-static int verify_contents(const struct apply_inventory *in, struct err *err)
+static int verify_sorted(const struct apply_inventory *in, struct err *err)
 {
     char text[PLACE_KEY_TEXT];
 
-    for (size_t i = 0; i < in->content_count; i++) {
-        const struct rec_content *c = &in->contents[i];
-        struct setsum sum = rec_content_sum(c);
-
-        if (!content_sorted(c))
+    for (size_t i = 0; i < in->content_count; i++)
+        if (!content_sorted(&in->contents[i]))
             return err_set(err, ERR_CONFLICT,
                            "the inventory of %s is not sorted, or names "
                            "something twice",
-                           place_key_text(&c->store.key, text));
-        if (!setsum_eq(&sum, &claim_of(in, &c->store.key)->sum))
-            return err_set(
-                err, ERR_CONFLICT,
-                "the inventory of %s (%zu images) does not have the digest that the host "
-                "gives for it",
-                place_key_text(&c->store.key, text), c->image_count);
-    }
+                           place_key_text(&in->contents[i].store.key, text));
     return 0;
 }
 
 /* ---- one store ------------------------------------------------------------------------------- */
 
-/* Brings our images to the host's: both are sorted by digest. *ended: a copy may be gone. */
-static int replace_images(const struct presence_at *at, const struct held *held,
-                          const struct rec_content *c, bool *ended, struct err *err)
+/* What the host lists, with the digest of it; every listing has a row then. */
+static int list_images(const struct presence_at *at, const struct rec_content *c,
+                       struct presence_list *now, struct setsum *sum, struct err *err)
 {
-    size_t i = 0, j = 0;
+    struct store *s = at->store;
 
-    while (i < held->image_count || j < c->image_count) {
-        const struct held_image *old = &held->images[i];
-        const struct rec_image *now = &c->images[j];
-        int order = i == held->image_count ? 1
-                    : j == c->image_count  ? -1
-                                           : rec_image_cmp(&old->record, now);
-        int rc = 0;
+    if (presence_list_make(now, c->image_count, err) != 0)
+        return -1;
+    for (size_t i = 0; i < c->image_count; i++) {
+        uint32_t listing;
 
-        if (order < 0)
-            rc = presence_end(at, old->id, err);
-        else if (order > 0)
-            rc = presence_add(at, now, err);
-        else if (!rec_image_eq(&old->record, now))
-            rc = presence_change(at, old, now, err);
-        if (rc != 0)
+        if (listing_put(s, &c->images[i], at->at_s, &listing, err) != 0)
             return -1;
-        *ended = *ended || order < 0 || (order == 0 && old->record.unpacked && !now->unpacked);
-        i += order <= 0;
-        j += order >= 0;
+        setsum_merge(sum, &mirror_listing(s->mirror, listing)->sum);
+        now->listings[now->count++] = listing;
     }
+    presence_list_sort(now, s);
     return 0;
 }
 
@@ -120,22 +102,41 @@ static bool exceptions_eq(const struct held *held, const struct rec_content *c)
     return true;
 }
 
-static int replace_content(const struct presence_at *at, const struct rec_content *c,
-                           struct err *err)
+static int replace_exceptions(const struct presence_at *at, const struct rec_content *c,
+                              bool *ended, struct err *err)
 {
     AUTO(arena_close) struct arena *arena = NULL;
     struct held held;
+
+    if (arena_open(&arena, EXCEPTIONS_BYTES_MAX, err) != 0 ||
+        held_exceptions(at->store, at->store_id, arena, &held, err) != 0)
+        return -1;
+    if (exceptions_eq(&held, c))
+        return 0;
+    *ended = true;
+    return held_put_exceptions(at->store, at->store_id, c->exceptions, c->exception_count, err);
+}
+
+/* ERR_CONFLICT where the content does not have its digest. */
+static int replace_content(const struct presence_at *at, const struct rec_content *c,
+                           const struct setsum *claimed, struct err *err)
+{
+    AUTO(presence_list_free) struct presence_list now = {0};
+    char text[PLACE_KEY_TEXT];
+    struct setsum sum = {0};
     bool ended = false;
 
-    if (arena_open(&arena, HELD_BYTES_MAX, err) != 0 ||
-        held_load(at->store, at->store_id, arena, &held, err) != 0 ||
-        replace_images(at, &held, c, &ended, err) != 0)
+    if (list_images(at, c, &now, &sum, err) != 0)
         return -1;
-    if (!exceptions_eq(&held, c)) {
-        ended = true;
-        if (presence_put_exceptions(at, c->exceptions, c->exception_count, err) != 0)
-            return -1;
-    }
+    for (size_t i = 0; i < c->exception_count; i++)
+        rec_exception_sum(&sum, &c->exceptions[i], true);
+    if (!setsum_eq(&sum, claimed))
+        return err_set(err, ERR_CONFLICT,
+                       "the inventory of %s (%zu images) does not have the digest that the host "
+                       "gives for it",
+                       place_key_text(&c->store.key, text), c->image_count);
+    if (presence_replace(at, &now, &ended, err) != 0 || replace_exceptions(at, c, &ended, err) != 0)
+        return -1;
     return ended ? presence_drop_copies(at, err) : 0;
 }
 
@@ -155,8 +156,8 @@ static int apply_content(struct store *s, const struct apply_inventory *in,
                        "%s could not be read, and yet the host gives another content than before",
                        place_key_text(&c->store.key, text));
     at = (struct presence_at){s, was.id, at_s, was.look_s};
-    /* Row by row even where the digests agree: a whole inventory is how damage is repaired. */
-    if (replace_content(&at, c, err) != 0)
+    /* Even where the digests agree: a whole inventory is how damage is repaired. */
+    if (replace_content(&at, c, sum, err) != 0)
         return -1;
     return place_set_sum(s, was.id, sum, look_s, err);
 }
@@ -211,7 +212,7 @@ int apply_inventory(struct store *s, const struct apply_inventory *in, struct er
     if (in->generation <= host.generation)
         return err_set(err, ERR_PROTOCOL, "generation %llu does not follow generation %llu",
                        (unsigned long long)in->generation, (unsigned long long)host.generation);
-    if (pair_stores(in, err) != 0 || verify_contents(in, err) != 0)
+    if (pair_stores(in, err) != 0 || verify_sorted(in, err) != 0)
         return -1;
     at_s = place_time(&host, in->age_ms, in->now_ms);
     for (size_t i = 0; i < in->content_count; i++)

@@ -1,13 +1,17 @@
 #include "collector/store/apply.h"
 #include "collector/store/statements.h"
+#include "collector/store/store_private.h"
 
-enum { DOCUMENTS, LAYERS };
+enum { STORES, DOCUMENTS, LAYERS };
 
 /* Both start from the host's own rows and go on by keys only. */
 static const char *const sql[] = {
+    [STORES] = "SELECT s.id, EXISTS (SELECT 1 FROM exception e WHERE e.store_id = s.id) "
+               "FROM store s WHERE s.incarnation_id = ? AND s.gone_s IS NULL",
     [DOCUMENTS] = "SELECT DISTINCT i.digest, d.state IS NOT NULL FROM store s "
-                  "JOIN presence p ON p.store_id = s.id AND p.gone_s IS NULL AND p.identity = 1 "
-                  "JOIN image i ON i.id = p.image_id "
+                  "JOIN presence p ON p.store_id = s.id AND p.gone_s IS NULL "
+                  "JOIN listing l ON l.id = p.listing_id AND l.identity = 1 "
+                  "JOIN image i ON i.id = l.image_id "
                   "LEFT JOIN document d ON d.kind = 1 AND d.digest = i.digest "
                   "WHERE s.incarnation_id = ?1 AND s.gone_s IS NULL "
                   "AND (d.state IS NULL OR (d.state = 2 AND d.incarnation_id <> ?1)) LIMIT ?2",
@@ -16,11 +20,12 @@ static const char *const sql[] = {
     [LAYERS] =
         "WITH held (chain_id, layer_id) AS ("
         " SELECT DISTINCT ic.chain_id, NULL FROM store s"
-        " JOIN presence p ON p.store_id = s.id AND p.gone_s IS NULL AND p.unpacked = 1"
-        " JOIN image_chain ic ON ic.image_id = p.image_id"
-        " WHERE s.incarnation_id = ?1 AND s.gone_s IS NULL AND NOT EXISTS (SELECT 1 FROM exception "
-        "e"
-        "  WHERE e.store_id = s.id AND e.chain_id = ic.chain_id AND e.kind = 2)"
+        " JOIN presence p ON p.store_id = s.id AND p.gone_s IS NULL"
+        " JOIN listing li ON li.id = p.listing_id AND li.unpacked = 1"
+        " JOIN image_chain ic ON ic.image_id = li.image_id"
+        " WHERE s.incarnation_id = ?1 AND s.gone_s IS NULL"
+        "  AND NOT EXISTS (SELECT 1 FROM exception e WHERE e.store_id = s.id AND e.chain_id = "
+        "ic.chain_id AND e.kind = 2)"
         " UNION ALL SELECT e.chain_id, e.layer_id FROM store s"
         " JOIN exception e ON e.store_id = s.id AND e.kind = 1"
         " WHERE s.incarnation_id = ?1 AND s.gone_s IS NULL) "
@@ -69,9 +74,62 @@ static int load_layers(struct store *s, int64_t incarnation_id, size_t most,
     return more < 0 ? -1 : 0;
 }
 
+/* ---- whether there is anything to ask for, from memory alone -----------------------------------
+ */
+
+static bool asked(uint32_t ask, int64_t incarnation_id)
+{
+    return ask != MIRROR_ASK_NOBODY && ask != incarnation_id;
+}
+
+static bool listing_asks(const struct mirror *m, uint32_t listing, int64_t incarnation_id)
+{
+    const struct mirror_listing *l = mirror_listing(m, listing);
+    const struct mirror_image *image = mirror_image(m, l->image);
+
+    if (l->by_config && asked(image->ask, incarnation_id))
+        return true;
+    for (uint32_t i = 0; l->unpacked && i < image->chain_count; i++) {
+        uint32_t layer = mirror_chain(m, image->chains[i])->layer;
+
+        if (layer != 0 && asked(mirror_layer(m, layer)->ask, incarnation_id))
+            return true;
+    }
+    return false;
+}
+
+static bool store_asks(const struct mirror *m, int64_t store_id, int64_t incarnation_id)
+{
+    const struct mirror_store *s = mirror_store(m, store_id);
+
+    for (uint32_t i = 0; i < s->listing_count; i++)
+        if (listing_asks(m, s->listings[i], incarnation_id))
+            return true;
+    return false;
+}
+
+/* 1 something may be, 0 nothing is, -1. Exceptions are not in memory: the tables decide. */
+static int anything(struct store *s, int64_t incarnation_id, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_missing, STORES);
+    int more;
+
+    stmt_int(&st, incarnation_id);
+    while ((more = stmt_row(&st, err)) > 0)
+        if (stmt_get_int(&st, 1) != 0 ||
+            store_asks(s->mirror, stmt_get_int(&st, 0), incarnation_id))
+            return 1;
+    return more;
+}
+
 int apply_missing(struct store *s, int64_t incarnation_id, size_t most, struct arena *arena,
                   struct apply_missing *out, struct err *err)
 {
+    int more = anything(s, incarnation_id, err);
+
+    *out = (struct apply_missing){0};
+    if (more <= 0)
+        return more;
     *out = (struct apply_missing){
         .documents = arena_array(arena, most, sizeof(*out->documents), err),
         .document_confirms = arena_array(arena, most, sizeof(bool), err),

@@ -3,7 +3,9 @@
 
 #include "collector/store/apply.h"
 #include "collector/store/content.h"
+#include "collector/store/held.h"
 #include "collector/store/place.h"
+#include "collector/store/store_private.h"
 
 #define MS_PER_SECOND 1000
 #define USE_ARENA_BYTES (16u << 20)
@@ -27,13 +29,14 @@ static const char *const sql[] = {
 const struct store_sql store_sql_use = STORE_SQL(sql);
 
 static int put_container(struct store *s, int64_t store_id, const struct rec_container *c,
-                         int64_t at_s, struct err *err)
+                         int64_t at_s, struct mirror_use *out, struct err *err)
 {
     struct stmt st;
     int64_t image_id;
 
     if (content_image(s, &c->image, 0, at_s, &image_id, err) != 0)
         return -1;
+    *out = (struct mirror_use){(uint32_t)image_id, c->state};
     st = stmt_use(s, STORE_SET_use, CONTAINER_PUT);
     stmt_int(&st, store_id);
     stmt_text(&st, c->id);
@@ -85,27 +88,44 @@ static int drop_ended(struct store *s, int64_t store_id, const char **ids, size_
     return more;
 }
 
+/* The containers' IDs, sorted; NULL with ERR_CONFLICT where one is there twice. */
+static const char **sort_ids(const struct rec_use *use, struct arena *arena, struct err *err)
+{
+    const char **ids = arena_array(arena, use->container_count, sizeof(*ids), err);
+
+    if (ids == NULL)
+        return NULL;
+    for (size_t i = 0; i < use->container_count; i++)
+        ids[i] = use->containers[i].id;
+    if (use->container_count > 1)
+        qsort(ids, use->container_count, sizeof(*ids), rec_name_cmp);
+    if (held_strictly(ids, use->container_count, sizeof(*ids), rec_name_cmp))
+        return ids;
+    err_set(err, ERR_CONFLICT, "a container is named twice");
+    return NULL;
+}
+
 int apply_use(struct store *s, int64_t incarnation_id, const struct rec_use *use, int64_t now_ms,
               struct err *err)
 {
     AUTO(arena_close) struct arena *arena = NULL;
     int64_t age_ms = use->age_ms > 0 ? use->age_ms : 0;
     int64_t at_s = (now_ms - age_ms) / MS_PER_SECOND;
+    struct mirror_use *now;
     int64_t store_id;
     const char **ids;
 
     if (place_present(s, incarnation_id, &use->key, &store_id, err) != 0 ||
         arena_open(&arena, USE_ARENA_BYTES, err) != 0)
         return -1;
-    ids = arena_array(arena, use->container_count, sizeof(*ids), err);
-    if (ids == NULL)
+    ids = sort_ids(use, arena, err);
+    now = arena_array(arena, use->container_count, sizeof(*now), err);
+    if (ids == NULL || now == NULL || tally_take_store(s->tally, s->mirror, store_id, err) != 0)
         return -1;
-    for (size_t i = 0; i < use->container_count; i++) {
-        ids[i] = use->containers[i].id;
-        if (put_container(s, store_id, &use->containers[i], at_s, err) != 0)
+    for (size_t i = 0; i < use->container_count; i++)
+        if (put_container(s, store_id, &use->containers[i], at_s, &now[i], err) != 0)
             return -1;
-    }
-    if (use->container_count > 1)
-        qsort(ids, use->container_count, sizeof(*ids), rec_name_cmp);
+    if (mirror_set_uses(s->mirror, store_id, now, (uint32_t)use->container_count, err) != 0)
+        return -1;
     return drop_ended(s, store_id, ids, use->container_count, arena, err);
 }

@@ -1,15 +1,11 @@
-#include <stdio.h>
-
 #include "collector/store/apply_config.h"
 #include "collector/store/check_private.h"
 #include "collector/store/config_parse.h"
-#include "collector/store/held.h"
 #include "common/record.h"
 
-enum { STORES, CHAINS, DOCUMENTS, IMAGES, IMAGE_CHAINS };
+enum { CHAINS, DOCUMENTS, IMAGES, IMAGE_CHAINS };
 
 static const char *const sql[] = {
-    [STORES] = "SELECT id, sum FROM store ORDER BY id",
     [CHAINS] = "SELECT c.id, c.digest, c.depth, c.parent_id, c.layer_id, p.digest, p.depth, l.diff "
                "FROM chain c LEFT JOIN chain p ON p.id = c.parent_id "
                "LEFT JOIN layer l ON l.id = c.layer_id ORDER BY c.id",
@@ -22,53 +18,6 @@ static const char *const sql[] = {
                      "WHERE ic.image_id = ? ORDER BY position",
 };
 const struct store_sql store_sql_check_content = STORE_SQL(sql);
-
-/* ---- stores ---------------------------------------------------------------------------------- */
-
-static const char *sum_text(const struct setsum *sum, char out[DIGEST_HEX + 1])
-{
-    struct digest d;
-
-    setsum_bytes(sum, d.bytes);
-    return digest_hex(&d, out);
-}
-
-static int check_sum(struct checking *c, int64_t store_id, const struct setsum *stored,
-                     struct err *err)
-{
-    AUTO(arena_close) struct arena *arena = NULL;
-    char expected[DIGEST_HEX + 1], got[DIGEST_HEX + 1];
-    struct setsum sum = {{0}};
-    struct held held;
-
-    if (arena_open(&arena, HELD_BYTES_MAX, err) != 0 ||
-        held_load(c->store, store_id, arena, &held, err) != 0)
-        return -1;
-    for (size_t i = 0; i < held.image_count; i++)
-        rec_image_sum(&sum, &held.images[i].record, true);
-    for (size_t i = 0; i < held.exception_count; i++)
-        rec_exception_sum(&sum, &held.exceptions[i], true);
-    if (!setsum_eq(&sum, stored))
-        check_find(c, "store: %lld: digest of its rows expected %s, got %s", (long long)store_id,
-                   sum_text(&sum, expected), sum_text(stored, got));
-    return 0;
-}
-
-int check_sums(struct checking *c, struct err *err)
-{
-    AUTO(stmt_end) struct stmt st = stmt_use(c->store, STORE_SET_check_content, STORES);
-    int more;
-
-    while ((more = stmt_row(&st, err)) > 0) {
-        struct setsum stored;
-
-        if (stmt_get_sum(&st, 1, &stored, err) != 0 ||
-            check_sum(c, stmt_get_int(&st, 0), &stored, err) != 0)
-            return -1;
-        c->result->checked++;
-    }
-    return more;
-}
 
 /* ---- chains ---------------------------------------------------------------------------------- */
 

@@ -1,5 +1,8 @@
 /*
  * check_private: what the parts of store_check() share.
+ *
+ * check_presence() reads the fleet-sized table, presence, a store at a time; all that its rows
+ * refer to is content, which fits memory: it is loaded first, into arrays in the order of ids.
  */
 #ifndef COLLECTOR_STORE_CHECK_PRIVATE_H
 #define COLLECTOR_STORE_CHECK_PRIVATE_H
@@ -10,6 +13,7 @@
 struct checking {
     struct store *store;
     struct check_result *result;
+    bool thorough;
     void (*found)(const char *line, void *arg);
     void *arg;
 };
@@ -17,10 +21,51 @@ struct checking {
 /* Tells one finding: what, where, expected, got. */
 void check_find(struct checking *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Of findings that one bug may cause by the million only the first are told, then how many more. */
+#define CHECK_LINES_MAX 20
+void check_more(struct checking *c, uint64_t count);
+
+/* A statement whose every row is a finding, told by its only column. */
+int check_rows_of(struct checking *c, enum store_set set, int index, struct err *err);
+
 /* The parts; -1 only where it could not be checked. */
-int check_sums(struct checking *c, struct err *err);      /* stores' digests from their rows */
+int check_presence(struct checking *c, struct err *err);  /* who held what when, and its sums */
 int check_chains(struct checking *c, struct err *err);    /* chainIDs from parents and layers */
 int check_documents(struct checking *c, struct err *err); /* documents from their bytes */
 int check_images(struct checking *c, struct err *err);    /* images from their documents */
+int check_counts(struct checking *c, struct err *err);    /* counters from what stores hold */
+int check_exact(struct checking *c, struct err *err);     /* thorough: the same in plain SQL */
+
+/* ---- ids and their places ----------------------------------------------------------------------
+ */
+
+/* The ids of a table, ascending. */
+struct check_ids {
+    int64_t *ids;
+    size_t count;
+};
+
+#define CHECK_NOWHERE UINT32_MAX
+
+/* Where `id` stands; CHECK_NOWHERE where the table does not have it. */
+uint32_t check_place(const struct check_ids *ids, int64_t id);
+
+/* ---- listings ----------------------------------------------------------------------------------
+ */
+
+struct check_listing {
+    int64_t image_id;
+    uint32_t image;    /* its place */
+    struct setsum sum; /* of all it says: its part of the digest of a store that holds it */
+};
+
+struct check_listings {
+    struct check_ids ids;
+    struct check_listing *list; /* at the places of ids */
+};
+
+/* Loads them all into the arena, and finds those that say what another one says. */
+int check_listings_load(struct checking *c, const struct check_ids *images, struct arena *arena,
+                        struct check_listings *out, struct err *err);
 
 #endif

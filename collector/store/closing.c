@@ -1,6 +1,7 @@
 #include "collector/store/closing.h"
 
 #include "collector/store/presence.h"
+#include "collector/store/store_private.h"
 
 enum {
     STORE_CLOSE,
@@ -40,12 +41,23 @@ static int run_on(struct store *s, int index, int64_t id, struct err *err)
     return stmt_run(&st, err);
 }
 
+static int forget_details(struct store *s, int64_t store_id, struct err *err)
+{
+    struct mirror *m = s->mirror;
+
+    if (mirror_set_exceptions(m, store_id, NULL, 0, err) != 0 ||
+        mirror_set_copies(m, store_id, NULL, 0, err) != 0 ||
+        mirror_set_uses(m, store_id, NULL, 0, err) != 0)
+        return -1;
+    return mirror_set_spaces(m, store_id, NULL, 0, err);
+}
+
 int closing_store(struct store *s, int64_t store_id, int64_t look_s, int64_t at_s, struct err *err)
 {
     struct presence_at at = {s, store_id, at_s, look_s};
     struct stmt st;
 
-    if (presence_end_all(&at, err) != 0)
+    if (presence_end_all(&at, err) != 0 || forget_details(s, store_id, err) != 0)
         return -1;
     for (int clear = CONTAINERS_CLEAR; clear <= PROBLEMS_CLEAR; clear++)
         if (run_on(s, clear, store_id, err) != 0)

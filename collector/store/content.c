@@ -1,7 +1,8 @@
 #include "collector/store/content.h"
 
+#include "collector/store/store_private.h"
+
 enum {
-    IMAGE_FIND,
     IMAGE_ADD,
     IMAGE_SET_IDENTITY,
     LAYER_FIND,
@@ -9,12 +10,12 @@ enum {
     CHAIN_FIND,
     CHAIN_ADD,
     CHAIN_FILL,
+    CHAIN_CLAIM,
     NAME_FIND,
     NAME_ADD,
 };
 
 static const char *const sql[] = {
-    [IMAGE_FIND] = "SELECT id, identity, parsed FROM image WHERE digest = ?",
     [IMAGE_ADD] = "INSERT INTO image (digest, identity, first_s) VALUES (?, ?, ?)",
     [IMAGE_SET_IDENTITY] = "UPDATE image SET identity = ? WHERE id = ?",
     [LAYER_FIND] = "SELECT id FROM layer WHERE diff = ?",
@@ -22,6 +23,7 @@ static const char *const sql[] = {
     [CHAIN_FIND] = "SELECT id, layer_id IS NULL FROM chain WHERE digest = ?",
     [CHAIN_ADD] = "INSERT INTO chain (digest, parent_id, layer_id, depth) VALUES (?, ?, ?, ?)",
     [CHAIN_FILL] = "UPDATE chain SET parent_id = ?, layer_id = ?, depth = ? WHERE id = ?",
+    [CHAIN_CLAIM] = "UPDATE chain SET claimed_layer_id = ? WHERE id = ?",
     [NAME_FIND] = "SELECT id FROM name WHERE text = ?",
     [NAME_ADD] = "INSERT INTO name (text) VALUES (?)",
 };
@@ -32,38 +34,38 @@ static int add_image(struct store *s, const struct digest *d, enum rec_identity 
 {
     struct stmt add = stmt_use(s, STORE_SET_content, IMAGE_ADD);
 
+    if (identity == 0)
+        identity = REC_BY_CONFIG;
     stmt_digest(&add, d);
-    stmt_int(&add, identity != 0 ? identity : REC_BY_CONFIG);
+    stmt_int(&add, identity);
     stmt_int(&add, at_s);
     if (stmt_run(&add, err) != 0)
         return -1;
     *id = store_last_id(s);
-    return 0;
+    return mirror_add_image(s->mirror, *id, d, identity, err);
 }
 
-static int set_identity(struct store *s, int64_t id, enum rec_identity identity, struct err *err)
+int content_said(struct store *s, int64_t image_id, enum rec_identity identity, struct err *err)
 {
-    struct stmt set = stmt_use(s, STORE_SET_content, IMAGE_SET_IDENTITY);
+    const struct mirror_image *image = mirror_image(s->mirror, image_id);
+    struct stmt set;
 
+    if (identity == 0 || image->identity == identity || image->read)
+        return 0;
+    set = stmt_use(s, STORE_SET_content, IMAGE_SET_IDENTITY);
     stmt_int(&set, identity);
-    stmt_int(&set, id);
-    return stmt_run(&set, err);
+    stmt_int(&set, image_id);
+    if (stmt_run(&set, err) != 0)
+        return -1;
+    return mirror_set_identity(s->mirror, image_id, identity, err);
 }
 
 int content_image(struct store *s, const struct digest *d, enum rec_identity identity, int64_t at_s,
                   int64_t *id, struct err *err)
 {
-    AUTO(stmt_end) struct stmt find = stmt_use(s, STORE_SET_content, IMAGE_FIND);
-    int found;
-
-    stmt_digest(&find, d);
-    found = stmt_row(&find, err);
-    if (found <= 0)
-        return found < 0 ? -1 : add_image(s, d, identity, at_s, id, err);
-    *id = stmt_get_int(&find, 0);
-    if (identity != 0 && stmt_get_int(&find, 1) != identity && stmt_get_int(&find, 2) == 0)
-        return set_identity(s, *id, identity, err);
-    return 0;
+    *id = mirror_find_image(s->mirror, d);
+    return *id == 0 ? add_image(s, d, identity, at_s, id, err)
+                    : content_said(s, *id, identity, err);
 }
 
 int content_layer(struct store *s, const struct digest *diff, int64_t *id, struct err *err)
@@ -82,7 +84,7 @@ int content_layer(struct store *s, const struct digest *diff, int64_t *id, struc
     if (stmt_run(&add, err) != 0)
         return -1;
     *id = store_last_id(s);
-    return 0;
+    return mirror_add_layer(s->mirror, *id, err);
 }
 
 static int add_chain(struct store *s, const struct content_link *link, int64_t layer_id,
@@ -97,7 +99,7 @@ static int add_chain(struct store *s, const struct content_link *link, int64_t l
     if (stmt_run(&add, err) != 0)
         return -1;
     *id = store_last_id(s);
-    return 0;
+    return mirror_add_chain(s->mirror, *id, (uint32_t)layer_id, err);
 }
 
 /* 1 it is there and known, 2 only its digest is, 0 it is not there, -1. */
@@ -124,6 +126,21 @@ int content_chain(struct store *s, const struct digest *d, int64_t *id, struct e
     return found < 0 ? -1 : 0;
 }
 
+int content_claim(struct store *s, int64_t chain_id, int64_t layer_id, struct err *err)
+{
+    const struct mirror_chain *chain = mirror_chain(s->mirror, chain_id);
+    struct stmt claim;
+
+    if (chain->layer != 0 || chain->claimed != 0)
+        return 0;
+    claim = stmt_use(s, STORE_SET_content, CHAIN_CLAIM);
+    stmt_int(&claim, layer_id);
+    stmt_int(&claim, chain_id);
+    if (stmt_run(&claim, err) != 0)
+        return -1;
+    return mirror_set_claimed(s->mirror, chain_id, (uint32_t)layer_id, err);
+}
+
 int content_chain_on(struct store *s, const struct content_link *link, int64_t *id, struct err *err)
 {
     int64_t layer_id;
@@ -141,7 +158,9 @@ int content_chain_on(struct store *s, const struct content_link *link, int64_t *
     stmt_int(&fill, layer_id);
     stmt_int(&fill, link->depth);
     stmt_int(&fill, *id);
-    return stmt_run(&fill, err);
+    if (stmt_run(&fill, err) != 0 || tally_take_claimers(s->tally, s->mirror, *id, err) != 0)
+        return -1;
+    return mirror_set_chain_layer(s->mirror, *id, (uint32_t)layer_id, err);
 }
 
 int content_name(struct store *s, const char *text, int64_t *id, struct err *err)

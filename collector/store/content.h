@@ -14,11 +14,17 @@
 int content_image(struct store *s, const struct digest *d, enum rec_identity identity, int64_t at_s,
                   int64_t *id, struct err *err);
 
+/* A host says this identity of an image that is known. */
+int content_said(struct store *s, int64_t image_id, enum rec_identity identity, struct err *err);
+
 /* A layer by its diffID. */
 int content_layer(struct store *s, const struct digest *diff, int64_t *id, struct err *err);
 
 /* By its digest alone; content_chain_on() tells what it consists of. */
 int content_chain(struct store *s, const struct digest *d, int64_t *id, struct err *err);
+
+/* A host says that a chain ends in this layer: counts while nothing proves it, the first time. */
+int content_claim(struct store *s, int64_t chain_id, int64_t layer_id, struct err *err);
 
 /* The chain of layer `diff` on `parent` (id 0: it is the first); `depth` counts from 1. */
 struct content_link {

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "collector/store/store_private.h"
+
 #define MS_PER_SECOND 1000
 
 enum {
@@ -14,6 +16,7 @@ enum {
     STORE_ADD,
     STORE_SET,
     STORE_SET_SUM,
+    HOST_OF,
     PROBLEM_CLEAR,
     PROBLEM_ADD,
 };
@@ -37,6 +40,7 @@ static const char *const sql[] = {
                   " problems_more = ?, state_s = CASE ? WHEN 0 THEN state_s ELSE ? END,"
                   " gone_s = NULL, gone_after_s = NULL WHERE id = ?",
     [STORE_SET_SUM] = "UPDATE store SET sum = ?, look_s = max(look_s, ?) WHERE id = ?",
+    [HOST_OF] = "SELECT host_id FROM incarnation WHERE id = ?",
     [PROBLEM_CLEAR] = "DELETE FROM problem WHERE store_id = ?",
     [PROBLEM_ADD] = "INSERT INTO problem (store_id, seq, subject, text) VALUES (?, ?, ?, ?)",
 };
@@ -64,6 +68,15 @@ int place_host(struct store *s, int64_t incarnation_id, struct place_host *out, 
     out->observed_s = stmt_get_int(&get, 2);
     out->last_s = stmt_get_int(&get, 3);
     return 0;
+}
+
+int place_count_host(struct store *s, int64_t host_id, bool counted, struct err *err)
+{
+    if (mirror_host(s->mirror, host_id)->counted == counted)
+        return 0;
+    if (tally_take(s->tally, s->mirror, host_id, err) != 0)
+        return -1;
+    return mirror_set_counted(s->mirror, host_id, counted, err);
 }
 
 int64_t place_time(const struct place_host *host, int64_t age_ms, int64_t now_ms)
@@ -151,12 +164,36 @@ static void bind_attributes(struct stmt *st, const struct rec_store *r)
     stmt_int(st, (int64_t)r->problems_more);
 }
 
+/* What the counters need to know of a store; only a real change costs them anything. */
+static int note_place(struct store *s, int64_t store_id, const struct rec_store *r, struct err *err)
+{
+    if (mirror_is_place(s->mirror, store_id, r->owner, r->engine))
+        return 0;
+    if (tally_take_store(s->tally, s->mirror, store_id, err) != 0)
+        return -1;
+    return mirror_set_place(s->mirror, store_id, r->owner, r->engine, err);
+}
+
+static int host_of(struct store *s, int64_t incarnation_id, int64_t *host_id, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_place, HOST_OF);
+    int found;
+
+    stmt_int(&st, incarnation_id);
+    found = stmt_row(&st, err);
+    *host_id = stmt_get_int(&st, 0);
+    return found < 0 ? -1 : 0;
+}
+
 static int add_store(struct store *s, int64_t incarnation_id, const struct rec_store *r,
                      int64_t at_s, int64_t *id, struct err *err)
 {
     static const uint8_t empty[32];
     struct stmt add = stmt_use(s, STORE_SET_place, STORE_ADD);
+    int64_t host_id;
 
+    if (host_of(s, incarnation_id, &host_id, err) != 0)
+        return -1;
     bind_attributes(&add, r);
     stmt_int(&add, at_s);
     stmt_blob(&add, empty, sizeof(empty));
@@ -167,7 +204,7 @@ static int add_store(struct store *s, int64_t incarnation_id, const struct rec_s
     if (stmt_run(&add, err) != 0)
         return -1;
     *id = store_last_id(s);
-    return 0;
+    return mirror_add_store(s->mirror, *id, host_id, err);
 }
 
 static int set_store(struct store *s, const struct place_store *old, const struct rec_store *r,
@@ -203,13 +240,45 @@ static int put_problems(struct store *s, int64_t store_id, const struct rec_stor
     return 0;
 }
 
+static int hash_text(struct buf *b, const char *text, struct err *err)
+{
+    return buf_add(b, text, strlen(text) + 1, err);
+}
+
+/* A hash of all that place_put() writes. */
+static int hash_attributes(struct store *s, const struct rec_store *r, uint64_t *out,
+                           struct err *err)
+{
+    const char *const texts[] = {r->engine, r->version, r->driver, r->space,
+                                 r->root,   r->fs_type, r->error};
+    const uint64_t numbers[] = {r->owner,  r->block_size,    r->state,
+                                r->sample, r->problem_count, r->problems_more};
+    struct buf *b = &s->scratch;
+
+    buf_reset(b);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        if (hash_text(b, texts[i], err) != 0)
+            return -1;
+    for (size_t i = 0; i < r->problem_count; i++)
+        if (hash_text(b, r->problems[i].subject, err) != 0 ||
+            hash_text(b, r->problems[i].text, err) != 0)
+            return -1;
+    if (buf_add(b, numbers, sizeof(numbers), err) != 0)
+        return -1;
+    *out = mirror_hash(s->mirror, b->data, b->len);
+    return 0;
+}
+
 int place_put(struct store *s, int64_t incarnation_id, const struct rec_store *r, int64_t at_s,
               struct place_store *out, struct err *err)
 {
     int found = place_store(s, incarnation_id, &r->key, out, err);
+    uint64_t hash;
 
-    if (found < 0)
+    if (found < 0 || hash_attributes(s, r, &hash, err) != 0)
         return -1;
+    if (found > 0 && out->present && mirror_store(s->mirror, out->id)->attributes == hash)
+        return 0;
     if (found == 0) {
         *out = (struct place_store){.state = r->state, .look_s = at_s};
         if (add_store(s, incarnation_id, r, at_s, &out->id, err) != 0)
@@ -217,7 +286,9 @@ int place_put(struct store *s, int64_t incarnation_id, const struct rec_store *r
     } else if (set_store(s, out, r, at_s, err) != 0) {
         return -1;
     }
-    return put_problems(s, out->id, r, err);
+    if (note_place(s, out->id, r, err) != 0 || put_problems(s, out->id, r, err) != 0)
+        return -1;
+    return mirror_set_attributes(s->mirror, out->id, hash, err);
 }
 
 bool place_is_look(enum rec_store_state state)

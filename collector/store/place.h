@@ -27,6 +27,9 @@ int64_t place_time(const struct place_host *host, int64_t age_ms, int64_t now_ms
 int place_advance(struct store *s, const struct place_host *host, uint64_t generation, int64_t at_s,
                   int64_t now_s, struct err *err);
 
+/* Whether the host is in the present sums from now on: neither retired nor ended. */
+int place_count_host(struct store *s, int64_t host_id, bool counted, struct err *err);
+
 struct place_store {
     int64_t id;
     bool present;

@@ -6,7 +6,8 @@ enum { LAYERS, CHAINS, IMAGES, IMAGE_CHAINS, NAMES };
 static const char *const sql[] = {
     [LAYERS] = "SELECT id, diff, fact_state, content_bytes, nominal_bytes, files, directories, "
                "os_release FROM layer ORDER BY id",
-    [CHAINS] = "SELECT id, digest, parent_id, layer_id, depth FROM chain ORDER BY id",
+    [CHAINS] = "SELECT id, digest, parent_id, coalesce(layer_id, claimed_layer_id), depth "
+               "FROM chain ORDER BY id",
     [IMAGES] = "SELECT i.id, i.digest, i.identity, i.parsed, i.os, i.arch, i.variant, i.created, "
                "i.author, d.state, n.host_id FROM image i "
                "LEFT JOIN document d ON d.kind = 1 AND d.digest = i.digest "

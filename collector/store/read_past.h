@@ -11,8 +11,8 @@
 #include "collector/census/fleet.h"
 #include "collector/store/store.h"
 
-/* An image that was in a store. Where gone_s is 0 nobody has seen it go: the host was retired, or
- * the store went with it. */
+/* A stay of an image in a store that is over, whatever names it had meanwhile. Where gone_s is 0
+ * nobody has seen it go: the host was retired, or the store went with it. */
 struct past_presence {
     uint32_t store, image;
     int64_t from_s;
@@ -28,8 +28,8 @@ struct past {
 int read_past(struct store *s, struct past *out, const struct fleet *f, const bool *marks,
               struct arena *arena, struct err *err);
 
-/* The names that an image had in a store while it was there from from_s to gone_s (0: still is),
- * also those that it lost meanwhile: distinct, sorted, in `arena`. Store and image are indices. */
+/* The names that an image had in a store during the stay that began at from_s, over or not, also
+ * those that it lost meanwhile: distinct, sorted, in `arena`. Store and image are indices. */
 int read_names_had(struct store *s, const struct fleet *f, const struct past_presence *p,
                    const char ***out, size_t *count, struct arena *arena, struct err *err);
 

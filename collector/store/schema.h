@@ -7,6 +7,7 @@
 #define COLLECTOR_STORE_SCHEMA_H
 
 extern const char schema_001[];
+extern const char schema_002[];
 extern const char schema_views[];
 
 #endif

@@ -14,6 +14,10 @@
 #define STORE_SETS_APPLY(X)                                                                        \
     X(store, STORE_BOTH)                                                                           \
     X(content, STORE_WRITES)                                                                       \
+    X(mirror, STORE_BOTH)                                                                          \
+    X(counts, STORE_BOTH)                                                                          \
+    X(listing, STORE_WRITES)                                                                       \
+    X(listing_rows, STORE_BOTH)                                                                    \
     X(held, STORE_BOTH)                                                                            \
     X(hello, STORE_WRITES)                                                                         \
     X(closing, STORE_WRITES)                                                                       \
@@ -30,12 +34,17 @@
     X(admin, STORE_WRITES)                                                                         \
     X(missing, STORE_WRITES)                                                                       \
     X(check, STORE_BOTH)                                                                           \
-    X(check_content, STORE_BOTH)
+    X(check_content, STORE_BOTH)                                                                   \
+    X(check_exact, STORE_BOTH)                                                                     \
+    X(check_listings, STORE_BOTH)                                                                  \
+    X(check_presence, STORE_BOTH)
 
 /* What answers questions (read*.c). */
 #define STORE_SETS_READ(X)                                                                         \
     X(hosts, STORE_READS)                                                                          \
     X(contents, STORE_READS)                                                                       \
+    X(presences, STORE_READS)                                                                      \
+    X(read_counts, STORE_READS)                                                                    \
     X(places, STORE_READS)                                                                         \
     X(past, STORE_READS)                                                                           \
     X(host, STORE_READS)

@@ -135,9 +135,20 @@ void stmt_digest(struct stmt *st, const struct digest *d)
         stmt_blob(st, d->bytes, sizeof(d->bytes));
 }
 
+/* SQLite took the transaction back by itself: what would run now would stand alone. */
+static int refuse(const struct store *s, struct err *err)
+{
+    if (err != NULL)
+        *err = s->lost;
+    return -1;
+}
+
 int stmt_row(struct stmt *st, struct err *err)
 {
     int status = st->failed;
+
+    if (st->store->in_transaction && st->store->lost.kind != ERR_NONE)
+        return refuse(st->store, err);
 
     if (status == SQLITE_OK) {
         check(st->bound == sqlite3_bind_parameter_count(st->handle));

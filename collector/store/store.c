@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -9,7 +10,9 @@
 #include <unistd.h>
 
 #include "collector/store/checkpoint.h"
+#include "collector/store/counts.h"
 #include "collector/store/migrate.h"
+#include "collector/store/remember.h"
 #include "collector/store/schema.h"
 #include "collector/store/store_lock.h"
 #include "collector/store/store_private.h"
@@ -66,8 +69,9 @@ static int open_plain(struct store **out, const char *path, bool writes, struct 
 
     if (s == NULL)
         return err_set(err, ERR_NO_MEMORY, "open %s", path);
-    s->lock_fd = -1;
+    s->lock_fd = s->file_fd = -1;
     s->writes = writes;
+    buf_init(&s->scratch, STORE_SCRATCH_MAX);
     s->path = strdup(path);
     if (s->path == NULL)
         return err_set(err, ERR_NO_MEMORY, "open %s", path);
@@ -75,9 +79,19 @@ static int open_plain(struct store **out, const char *path, bool writes, struct 
     return 0;
 }
 
+/* Statistics of memory that nobody reads would take a lock for each allocation. */
+static void set_up_library(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static int connect(struct store *s, const char *name, int flags, struct err *err)
 {
-    int status = sqlite3_open_v2(name, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    int status;
+
+    pthread_once(&once, set_up_library);
+    status = sqlite3_open_v2(name, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
 
     if (status != SQLITE_OK)
         return store_fail(s, status, err, "open");
@@ -89,9 +103,9 @@ static int connect(struct store *s, const char *name, int flags, struct err *err
 }
 
 /* Makes the file with our mode before SQLite would make it with its own; -wal and -shm take theirs
- * from it. The descriptor is closed before SQLite opens the file: to close it later would drop
- * SQLite's own locks. */
-static int make_file(const char *path, struct err *err)
+ * from it. The descriptor keeps our lock, and is closed after SQLite's: to close it earlier would
+ * drop SQLite's own locks. */
+static int make_file(int *out, const char *path, struct err *err)
 {
     AUTO_FD int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
     struct stat st;
@@ -108,6 +122,9 @@ static int make_file(const char *path, struct err *err)
         return err_errno(err, ERR_IO, errno, "open %s", path);
     if (!S_ISREG(st.st_mode))
         return err_set(err, ERR_CORRUPT, "%s is not a regular file: name another one", path);
+    if (store_lock_file(fd, &st, path, err) != 0)
+        return -1;
+    *out = steal_fd(&fd);
     return 0;
 }
 
@@ -169,15 +186,28 @@ static int bring_up_to_date(struct store *s, struct err *err)
     return migrate_views(s->db, s->path, schema_views, err);
 }
 
+/* Reads the file into memory, and writes what its counters lack. */
+static int remember(struct store *s, struct err *err)
+{
+    bool repaired;
+
+    if (remember_file(s, &repaired, err) != 0)
+        return -1;
+    if (!repaired)
+        return 0;
+    return store_begin(s, err) == 0 ? store_commit(s, err) : -1;
+}
+
 int store_open_writer(struct store **out, const char *path, struct err *err)
 {
     AUTO(store_close) struct store *s = NULL;
 
     if (open_plain(&s, path, true, err) != 0 || store_lock(&s->lock_fd, path, err) != 0 ||
-        make_file(path, err) != 0)
+        make_file(&s->file_fd, path, err) != 0)
         return -1;
     if (connect(s, path, SQLITE_OPEN_READWRITE, err) != 0 || bring_up_to_date(s, err) != 0 ||
-        statements_open(s, err) != 0 || add_collector_id(s, err) != 0)
+        statements_open(s, err) != 0 || add_collector_id(s, err) != 0 ||
+        tally_open(&s->tally, err) != 0 || remember(s, err) != 0)
         return -1;
     *out = steal(&s);
     return 0;
@@ -271,10 +301,15 @@ void store_close(struct store **s)
         return;
     *s = NULL;
     store_rollback(old);
+    mirror_close(&old->mirror);
+    tally_close(&old->tally);
+    buf_close(&old->scratch);
     statements_close(old);
     if (old->writes && old->db != NULL)
         sqlite3_wal_checkpoint_v2(old->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     sqlite3_close(old->db);
+    if (old->file_fd >= 0)
+        close(old->file_fd);
     if (old->lock_fd >= 0)
         close(old->lock_fd);
     free(old->path);
@@ -300,11 +335,17 @@ int store_collector_id(struct store *s, struct rec_id *out, struct err *err)
 
 int store_begin(struct store *s, struct err *err)
 {
+    bool repaired;
+
     check(!s->in_transaction);
     s->lost.kind = ERR_NONE;
+    if (s->writes && s->mirror == NULL && remember_file(s, &repaired, err) != 0)
+        return -1;
     if (execute(s, s->writes ? TX_BEGIN : TX_BEGIN_READ, err) != 0)
         return -1;
     s->in_transaction = true;
+    if (s->writes)
+        s->begun = mirror_mark(s->mirror);
     return 0;
 }
 
@@ -321,29 +362,48 @@ static int still_there(struct store *s, struct err *err)
 
 int store_commit(struct store *s, struct err *err)
 {
-    if (still_there(s, err) != 0 || execute(s, TX_COMMIT, err) != 0) {
+    if (still_there(s, err) != 0 || (s->writes && tally_put(s->tally, s->mirror, err) != 0)) {
+        store_rollback(s);
+        return -1;
+    }
+    if ((s->writes && counts_write(s, err) != 0) || execute(s, TX_COMMIT, err) != 0) {
+        /* What of it is in the file is not known: memory is read again from there. */
+        mirror_close(&s->mirror);
         store_rollback(s);
         return -1;
     }
     s->in_transaction = false;
+    if (s->mirror != NULL)
+        mirror_keep(s->mirror);
     return 0;
 }
 
 void store_rollback(struct store *s)
 {
-    if (s->in_transaction && !sqlite3_get_autocommit(s->db))
+    if (!s->in_transaction)
+        return;
+    if (!sqlite3_get_autocommit(s->db))
         execute(s, TX_ROLLBACK, NULL);
     s->in_transaction = false;
+    if (s->mirror == NULL)
+        return;
+    mirror_back(s->mirror, &s->begun);
+    tally_forget(s->tally);
 }
 
 int store_mark(struct store *s, struct err *err)
 {
-    return still_there(s, err) != 0 ? -1 : execute(s, MARK, err);
+    if (still_there(s, err) != 0 || execute(s, MARK, err) != 0)
+        return -1;
+    s->marked = mirror_mark(s->mirror);
+    return 0;
 }
 
 int store_mark_keep(struct store *s, struct err *err)
 {
-    return still_there(s, err) != 0 ? -1 : execute(s, MARK_KEEP, err);
+    if (still_there(s, err) != 0 || tally_put(s->tally, s->mirror, err) != 0)
+        return -1;
+    return execute(s, MARK_KEEP, err);
 }
 
 void store_mark_undo(struct store *s)
@@ -352,6 +412,8 @@ void store_mark_undo(struct store *s)
 
     if (still_there(s, NULL) != 0)
         return;
+    mirror_back(s->mirror, &s->marked);
+    tally_forget(s->tally);
     /* What cannot be undone must not be committed. */
     if (execute(s, MARK_UNDO, &why) != 0 || execute(s, MARK_KEEP, &why) != 0)
         s->lost = why;

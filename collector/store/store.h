@@ -15,7 +15,7 @@
 #include "common/error.h"
 #include "common/record.h"
 
-#define STORE_SCHEMA_VERSION 1
+#define STORE_SCHEMA_VERSION 2
 
 struct store;
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -41,10 +42,11 @@ static int refuse(int fd, const char *path, struct err *err)
 
 int store_lock(int *out, const char *path, struct err *err)
 {
+    AUTO_FREE char *real = realpath(path, NULL); /* NULL: it is not there yet */
     AUTO_FREE char *lock = NULL;
     AUTO_FD int fd = -1;
 
-    if (asprintf(&lock, "%s.lock", path) < 0)
+    if (asprintf(&lock, "%s.lock", real != NULL ? real : path) < 0)
         return err_set(err, ERR_NO_MEMORY, "lock %s", path);
     fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (fd < 0)
@@ -56,4 +58,21 @@ int store_lock(int *out, const char *path, struct err *err)
         return err_errno(err, ERR_IO, errno, "write %s", lock);
     *out = steal_fd(&fd);
     return 0;
+}
+
+int store_lock_file(int fd, const struct stat *st, const char *path, struct err *err)
+{
+    if (st->st_nlink > 1)
+        return err_set(err, ERR_CONFLICT,
+                       "%s has %lu names (hard links), and its write-ahead log belongs to one of "
+                       "them: remove the others, or name a copy",
+                       path, (unsigned long)st->st_nlink);
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    if (errno != EWOULDBLOCK)
+        return err_errno(err, ERR_IO, errno, "lock %s", path);
+    return err_set(err, ERR_CONFLICT,
+                   "%s is served by another collector under another name (a mount of the file; "
+                   "fuser shows its process): stop that one, or name another file",
+                   path);
 }

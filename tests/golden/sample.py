@@ -82,10 +82,8 @@ def build_host(db):
                       root="/home/ci/.local/share/containers/storage")
     i = db.images
     db.put(docker, i["shop2"], ["shop:4"])
-    db.put(docker, i["nginx"], parent=None)
+    db.put(docker, i["nginx"], parent=i["debian:12"])
     db.put(docker, i["debian:12"], [])
-    db.db.execute("UPDATE presence SET parent_id = ? WHERE store_id = ? AND image_id = ?",
-                  (i["debian:12"], docker, i["nginx"]))
     db.put(docker, i["shop"], ["shop:4"], since=500000, gone=db.now - 4000,
            gone_after=db.now - 4300)
     db.put(docker, i["mystery"], ["registry.example.com/mystery:1"])

@@ -1,7 +1,8 @@
 """Makes a collector's database by plain inserts, for tests of the reports.
 
 The schema comes from collector/store/schema; content is added by names that a test can read. A chain
-is computed as the image spec says, so that everything but sizes is as a real collector writes it.
+is computed as the image spec says, so that everything but sizes is as a real collector writes it;
+close() puts the counters in (counters.py).
 """
 
 import hashlib
@@ -9,9 +10,11 @@ import json
 import os
 import sqlite3
 
+import counters
+
 SCHEMA = os.path.join(os.path.dirname(__file__), "..", "..", "collector", "store", "schema")
 APPLICATION_ID = 0x4C43656E
-VERSION = 1
+TABLES = ("001.sql", "002.sql")
 
 BY_CONFIG, BY_MANIFEST = 1, 2
 EXTRA, MISSING = 1, 2
@@ -33,7 +36,7 @@ class CensusDb:
     def __init__(self, path, now=1_770_000_000):
         self.now = now
         self.db = sqlite3.connect(path)
-        for name in ("001.sql", "views.sql"):
+        for name in (*TABLES, "views.sql"):
             with open(os.path.join(SCHEMA, name), encoding="utf-8") as f:
                 text = f.read()
             self.db.executescript(text)
@@ -41,10 +44,12 @@ class CensusDb:
         self.db.execute("INSERT INTO meta VALUES ('views', ?)",
                         (hashlib.sha256(text.encode()).hexdigest(),))
         self.db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        self.db.execute(f"PRAGMA user_version = {VERSION}")
+        self.db.execute(f"PRAGMA user_version = {len(TABLES)}")
         self.layers, self.chains, self.images, self.names = {}, {}, {}, {}
+        self.listings = {}
 
     def close(self):
+        counters.fill(self.db)
         self.db.commit()
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.close()
@@ -156,23 +161,32 @@ class CensusDb:
 
     # ---- presence
 
-    def put(self, store, image, names=(), unpacked=1, parent=None, since=86400, gone=None,
-            gone_after=None, repo_digests=()):
-        start = self.now - since
-        self.insert("presence", store_id=store, image_id=image, from_s=start, identity=BY_CONFIG,
-                    unpacked=unpacked, parent_id=parent, gone_after_s=gone_after, gone_s=gone)
-        for text in names:
-            self.insert("presence_name", store_id=store, image_id=image, name_id=self.name(text),
-                        from_s=start, gone_after_s=gone_after, gone_s=gone)
-        for repository, value in repo_digests:
-            self.insert("presence_repo_digest", store_id=store, image_id=image,
-                        name_id=self.name(repository), digest=value, from_s=start,
-                        gone_after_s=gone_after, gone_s=gone)
+    def listing(self, image, names=(), unpacked=1, parent=None, repo_digests=()):
+        """An image as hosts list it. Returns its number."""
+        key = (image, frozenset(names), unpacked, parent, frozenset(repo_digests))
+        if key not in self.listings:
+            number = self.insert("listing", image_id=image, identity=BY_CONFIG, unpacked=unpacked,
+                                 parent_id=parent)
+            for text in sorted(set(names)):
+                self.insert("listing_name", listing_id=number, name_id=self.name(text))
+            for repository, value in sorted(set(repo_digests)):
+                self.insert("listing_repo_digest", listing_id=number,
+                            name_id=self.name(repository), digest=value)
+            self.listings[key] = number
+        return self.listings[key]
 
-    def lost_name(self, store, image, text, since, gone):
-        """A name that an image had there from `since` seconds ago, until `gone`."""
-        self.insert("presence_name", store_id=store, image_id=image, name_id=self.name(text),
-                    from_s=self.now - since, gone_after_s=gone - 60, gone_s=gone)
+    def put(self, store, image, names=(), unpacked=1, parent=None, since=86400, gone=None,
+            gone_after=None, repo_digests=(), lost=(), lost_at=None):
+        """lost: names that it had there as well, until lost_at."""
+        start, came = self.now - since, None
+        if lost:
+            number = self.listing(image, (*names, *lost), unpacked, parent, repo_digests)
+            self.insert("presence", store_id=store, listing_id=number, from_s=start,
+                        gone_after_s=lost_at - 60, gone_s=lost_at)
+            start, came = lost_at, start
+        number = self.listing(image, names, unpacked, parent, repo_digests)
+        self.insert("presence", store_id=store, listing_id=number, from_s=start, since_s=came,
+                    gone_after_s=gone_after, gone_s=gone)
 
     def measured(self, store, layer_names, allocated, missing=0):
         self.insert("copy", store_id=store, chain_id=self.chain(layer_names)[0],

@@ -33,12 +33,11 @@ class Census:
             db, "SELECT id, incarnation_id, owner, engine FROM store WHERE gone_s IS NULL")
             if i in incarnations}
         self.nominal = dict(rows(db, "SELECT id, nominal_bytes FROM layer"))
-        self.chain_layer = dict(rows(db, "SELECT id, layer_id FROM chain"))
+        self.chain_layer = dict(rows(
+            db, "SELECT id, coalesce(layer_id, claimed_layer_id) FROM chain"))
         image_chains = defaultdict(set)
         for image, chain in rows(db, "SELECT image_id, chain_id FROM image_chain"):
             image_chains[image].add(chain)
-        self.extra_layer = {(s, c): d for s, c, d in rows(
-            db, "SELECT store_id, chain_id, layer_id FROM exception")}
         self.copies = self.find_copies(db, image_chains)
         self.allocated = defaultdict(dict)  # store -> chain -> bytes
         for store, chain, amount in db.execute(
@@ -52,7 +51,8 @@ class Census:
         """{store: the chains that lie unpacked in it}"""
         copies = {store: set() for store in self.stores}
         for store, image in db.execute(
-                "SELECT store_id, image_id FROM presence WHERE gone_s IS NULL AND unpacked"):
+                "SELECT p.store_id, l.image_id FROM presence p JOIN listing l ON l.id = p.listing_id "
+                "WHERE p.gone_s IS NULL AND l.unpacked"):
             if store in copies:
                 copies[store] |= image_chains[image]
         exceptions = [e for e in rows(db, "SELECT store_id, chain_id, kind FROM exception")
@@ -75,7 +75,7 @@ class Census:
         for store in stores:
             host = self.stores[store][0]
             for chain in self.copies[store]:
-                layer = self.chain_layer[chain] or self.extra_layer.get((store, chain))
+                layer = self.chain_layer[chain]
                 n = self.nominal.get(layer)
                 a = self.allocated[store].get(chain)
                 t["copies"] += 1

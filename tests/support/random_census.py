@@ -1,6 +1,7 @@
 """Random databases from a seed: small fleets with everything that the ledger tells apart."""
 
 import random
+import time
 
 from census_db import (BLOBS, BY_MANIFEST, EXTRA, MISSING, ORPHANS, RUN_UNKNOWN, RUNNING, STOPPED,
                        TOTAL, CensusDb)
@@ -52,16 +53,18 @@ def fill_store(r, db, store, lines):
 
 def make(path, seed):
     r = random.Random(seed)
-    db = CensusDb(path)
+    db = CensusDb(path, now=int(time.time()))
     names = layers(r, db, r.randrange(1, 20))
     lines = images(r, db, names, r.randrange(1, 15))
     for h in range(r.randrange(1, 7)):
         retired = db.now - 100 if r.random() < 0.15 else None
         incarnation = db.host(f"host-{h}", silent=r.choice([0, 10, 1000]), retired=retired,
-                              labels={"zone": r.choice("ab")})
+                              labels={"zone": r.choice("ab"), "fleet": "all"})
         for s in range(r.randrange(1, 5)):
             store = db.store(incarnation, key=f"{h} {s}", engine=r.choice(["docker", "podman"]),
                              owner=r.choice([0, 1000]), state=r.choice([1, 1, 1, 3]),
                              gone=db.now - 20 if r.random() < 0.1 else None)
             fill_store(r, db, store, lines)
+    db.db.execute("UPDATE document SET incarnation_id = (SELECT min(id) FROM incarnation) "
+                  "WHERE state = 2 AND id % 2")
     db.close()

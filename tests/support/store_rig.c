@@ -100,7 +100,7 @@ uint64_t rig_check(struct store_rig *r, const char *words)
     struct err err;
 
     assert_ok(store_open_reader(&reader, r->path, &err));
-    assert_ok(store_check(reader, &result, on_finding, &s, &err));
+    assert_ok(store_check(reader, true, &result, on_finding, &s, &err));
     store_close(&reader);
     if (words != NULL && !s.seen)
         fail_msg("no finding says \"%s\"", words);

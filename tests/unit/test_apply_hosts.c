@@ -83,7 +83,6 @@ static void a_rebuilt_host_closes_what_the_old_machine_held(void **state)
     assert_int_not_equal(now, old);
     assert_int_equal(rig_number(&rig, "SELECT count(*) FROM host"), 1);
     assert_int_equal(rig_number(&rig, "SELECT gone_s FROM presence"), 1050);
-    assert_int_equal(rig_number(&rig, "SELECT gone_s FROM presence_name"), 1050);
     assert_int_equal(rig_number(&rig, "SELECT gone_s FROM store"), 1050);
     assert_int_equal(rig_number(&rig, "SELECT ended_s FROM incarnation WHERE id = 1"), 1200);
     assert_string_equal(rig_text(&rig, "SELECT kind FROM event"), "host-rebuilt");

@@ -142,7 +142,8 @@ static int64_t held_at(int64_t incarnation, unsigned store, const struct digest 
 
     snprintf(query, sizeof(query),
              "SELECT count(*) FROM presence p JOIN store s ON s.id = p.store_id "
-             "JOIN image i ON i.id = p.image_id WHERE s.incarnation_id = %lld "
+             "JOIN listing l ON l.id = p.listing_id JOIN image i ON i.id = l.image_id WHERE "
+             "s.incarnation_id = %lld "
              "AND substr(hex(s.key), 1, 2) = '%02X' AND i.digest = x'%s' AND p.from_s <= %lld "
              "AND (p.gone_s IS NULL OR p.gone_s > %lld)",
              (long long)incarnation, store + 1, digest_hex(id, hex), (long long)at_s,

@@ -8,6 +8,7 @@
 struct fixture {
     struct fleet_maker m;
     struct copies copies;
+    struct ledgers ledgers;
     struct standing *images;
     struct bases bases;
 };
@@ -36,7 +37,10 @@ static void compute(struct fixture *f)
     assert_ok(copies_derive(&f->copies, &f->m.fleet, f->m.arena, &err));
     f->images = standing_compute(&f->m.fleet, f->m.arena, &err);
     assert_non_null(f->images);
-    assert_ok(bases_compute(&f->bases, &f->m.fleet, &f->copies, f->images, f->m.arena, &err));
+    assert_ok(ledger_compute(&f->ledgers, &f->m.fleet, &f->copies, f->m.arena, &err));
+    assert_ok(bases_compute(&f->bases, &f->m.fleet, &f->ledgers, f->images, f->m.arena, &err));
+    for (uint32_t i = 0; i < f->m.fleet.host_count; i++)
+        bases_add_host(&f->bases, &f->m.fleet, i);
 }
 
 static const struct base *core(const struct fixture *f, uint32_t image)
@@ -227,7 +231,7 @@ static void the_model_splits_what_hosts_need_into_core_and_software(void **state
     struct fleet_maker *m = &f->m;
     uint32_t os = maker_layer(m, "os", 9000000), app = maker_layer(m, "app", 500);
     uint32_t debian = IMAGE(m, os), shop = IMAGE(m, os, app);
-    struct ledgers ledgers;
+    struct model_pass *pass;
     struct model model;
     struct err err;
 
@@ -240,15 +244,17 @@ static void the_model_splits_what_hosts_need_into_core_and_software(void **state
         maker_space(m, s, REC_SPACE_ORPHANS, "leftover", 100);
     }
     compute(f);
-    assert_ok(ledger_compute(&ledgers, &m->fleet, &f->copies, m->arena, &err));
-    assert_ok(model_compute(&model, &m->fleet, &f->copies, &ledgers, &f->bases, m->arena, &err));
+    assert_ok(model_open(&pass, &m->fleet, &f->ledgers, &f->bases, m->arena, &err));
+    model_add_host(pass, &m->fleet, 0, f->copies.list, 2);
+    model_add_host(pass, &m->fleet, 1, f->copies.list + 2, f->copies.count - 2);
+    model_close(pass, &model);
     assert_int_equal(model.core_builds, 1);
     assert_int_equal(model.software_layers, 1);
     assert_int_equal(model.core, 18000000);
     assert_int_equal(model.software, 500);
     assert_int_equal(model.waste, 200);
     assert_int_equal(model.core + model.software + model.waste + model.unsplit,
-                     ledgers.fleet.stored);
+                     f->ledgers.fleet.stored);
     assert_int_equal(model.small_base_saves, 2 * (9000000 - MODEL_SMALL_BASE));
     assert_int_equal(model.application_places, 1);
 }
@@ -264,20 +270,20 @@ static void coverage_is_complete_only_where_every_part_asked_for_is(void **state
 
     maker_put(m, s, IMAGE(m, os), "debian:12");
     compute(f);
-    assert_ok(coverage_compute(&c, &m->fleet, &f->copies, f->images, layers_present, 180,
+    assert_ok(coverage_compute(&c, &m->fleet, &f->ledgers, f->images, layers_present, 180,
                                NEEDS_CONTENT, m->arena, &err));
     assert_true(c.complete);
-    assert_ok(coverage_compute(&c, &m->fleet, &f->copies, f->images, layers_present, 180,
+    assert_ok(coverage_compute(&c, &m->fleet, &f->ledgers, f->images, layers_present, 180,
                                NEEDS_SIZES, m->arena, &err));
     assert_false(c.complete); /* the copy is only estimated */
     m->hosts[0].last_s = m->fleet.now_s - 181;
-    assert_ok(coverage_compute(&c, &m->fleet, &f->copies, f->images, layers_present, 180,
+    assert_ok(coverage_compute(&c, &m->fleet, &f->ledgers, f->images, layers_present, 180,
                                NEEDS_PRESENCE, m->arena, &err));
     assert_false(c.complete);
     assert_int_equal(c.hosts_stale, 1);
     m->hosts[0].last_s = m->fleet.now_s - 180;
     m->stores[0].state = REC_STORE_UNREADABLE;
-    assert_ok(coverage_compute(&c, &m->fleet, &f->copies, f->images, layers_present, 180,
+    assert_ok(coverage_compute(&c, &m->fleet, &f->ledgers, f->images, layers_present, 180,
                                NEEDS_PRESENCE, m->arena, &err));
     assert_false(c.complete);
     assert_int_equal(c.hosts_fresh, 1);
@@ -297,19 +303,19 @@ static void an_unconfirmed_config_waits_only_for_hosts_that_could_confirm_it(voi
     m->images[debian].said_by = m->stores[s].host;
     maker_put(m, s, debian, "debian:12");
     compute(f);
-    assert_ok(coverage_compute(&c, &m->fleet, &f->copies, f->images, layers_present, 180,
+    assert_ok(coverage_compute(&c, &m->fleet, &f->ledgers, f->images, layers_present, 180,
                                NEEDS_CONTENT, m->arena, &err));
     assert_true(c.complete);
     assert_int_equal(c.images_unconfirmed, 1);
     s = new_store(m);
     maker_put(m, s, debian, "debian:12");
     compute(f);
-    assert_ok(coverage_compute(&c, &m->fleet, &f->copies, f->images, layers_present, 180,
+    assert_ok(coverage_compute(&c, &m->fleet, &f->ledgers, f->images, layers_present, 180,
                                NEEDS_CONTENT, m->arena, &err));
     assert_false(c.complete);
     assert_int_equal(c.images_confirmable, 1);
     m->hosts[m->stores[s].host].last_s = m->fleet.now_s - 181;
-    assert_ok(coverage_compute(&c, &m->fleet, &f->copies, f->images, layers_present, 180,
+    assert_ok(coverage_compute(&c, &m->fleet, &f->ledgers, f->images, layers_present, 180,
                                NEEDS_CONTENT, m->arena, &err));
     assert_true(c.complete);
     assert_int_equal(c.images_unconfirmed, 1);
@@ -328,7 +334,7 @@ static void layer_facts_of_one_host_count_as_measured(void **state)
     maker_put(m, s, IMAGE(m, os), "debian:12");
     maker_measure(m, s, CHAIN(m, os), 4096);
     compute(f);
-    assert_ok(coverage_compute(&c, &m->fleet, &f->copies, f->images, layers_present, 180,
+    assert_ok(coverage_compute(&c, &m->fleet, &f->ledgers, f->images, layers_present, 180,
                                NEEDS_SIZES, m->arena, &err));
     assert_true(c.complete);
     assert_int_equal(c.layers_measured, 1);
@@ -342,7 +348,7 @@ static void an_empty_fleet_is_never_complete(void **state)
 
     compute(f);
     assert_ok(
-        coverage_compute(&c, &f->m.fleet, &f->copies, f->images, NULL, 180, 0, f->m.arena, &err));
+        coverage_compute(&c, &f->m.fleet, &f->ledgers, f->images, NULL, 180, 0, f->m.arena, &err));
     assert_false(c.complete);
 }
 

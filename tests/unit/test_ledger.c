@@ -1,6 +1,7 @@
 #include "tests/support/unit.h"
 
 #include "collector/census/charge.h"
+#include "collector/census/counted.h"
 #include "collector/census/ledger.h"
 #include "tests/support/fleet_maker.h"
 
@@ -276,6 +277,39 @@ static void charges_of_images_add_up_to_the_ledger(void **state)
     assert_int_equal(charges[m->fleet.image_count].unique, 13);
 }
 
+/* Two hosts; one has the layer in two engines, and one copy of these is measured. */
+static void counters_tell_the_fleets_ledger_without_its_copies(void **state)
+{
+    struct fixture *f = *state;
+    struct fleet_maker *m = &f->m;
+    uint32_t a = maker_layer(m, "a", 10 * KB), b = maker_layer(m, "b", FLEET_UNKNOWN), chain;
+    struct counted_chain chains[2] = {{0}};
+    struct counted_layer layers[2] = {{.again = {[CAUSE_ENGINES] = 1}}};
+    struct counted counted = {.chains = chains, .layers = layers, .orphans = 5 * KB};
+    struct ledgers ledgers;
+    const struct ledger *l = &ledgers.fleet;
+    struct err err;
+
+    chain = CHAIN(m, a);
+    chains[chain] = (struct counted_chain){3, 1, 12 * KB, 2};
+    chains[CHAIN(m, b)] = (struct counted_chain){1, 1, 4 * KB, 0};
+    assert_ok(counted_ledgers(&ledgers, &counted, &m->fleet, m->arena, &err));
+    assert_ok(ledger_check(&ledgers, &m->fleet, &err));
+    assert_int_equal(ledgers.layers[a].hosts, 2);
+    assert_int_equal(ledgers.chains[chain].stored, 32 * KB);
+    assert_int_equal(ledgers.missing, 2);
+    assert_int_equal(l->stored, 41 * KB);
+    assert_int_equal(l->unique, 10 * KB);
+    assert_int_equal(l->replicas, 10 * KB);
+    assert_int_equal(l->by_cause[CAUSE_ENGINES], 10 * KB);
+    assert_int_equal(l->layout, 2 * KB);
+    assert_int_equal(l->unsplit, 4 * KB);
+    assert_int_equal(l->estimated, 2);
+    chains[chain].allocated_bytes = INT64_MAX;
+    assert_ok(counted_ledgers(&ledgers, &counted, &m->fleet, m->arena, &err));
+    assert_fails(ledger_check(&ledgers, &m->fleet, &err), ERR_LIMIT, "63 bits");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +326,7 @@ int main(void)
         TEST(sizes_beyond_63_bits_are_refused_with_the_host_named),
         TEST(a_ledger_that_does_not_add_up_is_an_internal_error),
         TEST(charges_of_images_add_up_to_the_ledger),
+        TEST(counters_tell_the_fleets_ledger_without_its_copies),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

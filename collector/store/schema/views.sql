@@ -23,32 +23,38 @@ WHERE s.gone_s IS NULL AND i.ended_s IS NULL AND h.retired_s IS NULL AND h.ended
 
 DROP VIEW IF EXISTS image_now;
 CREATE VIEW image_now AS
-SELECT s.host_id, s.host, s.store_id, s.engine, p.image_id,
-       'sha256:' || lower(hex(i.digest)) AS image, p.unpacked, p.parent_id, p.from_s,
-       i.os, i.arch, i.variant, i.created, i.layer_count
+SELECT s.host_id, s.host, s.store_id, s.engine, l.image_id,
+       'sha256:' || lower(hex(i.digest)) AS image, l.unpacked, l.parent_id,
+       coalesce(p.since_s, p.from_s) AS from_s, i.os, i.arch, i.variant, i.created, i.layer_count
 FROM presence p
 JOIN store_now s ON s.store_id = p.store_id
-JOIN image i ON i.id = p.image_id
+JOIN listing l ON l.id = p.listing_id
+JOIN image i ON i.id = l.image_id
 WHERE p.gone_s IS NULL;
 
+-- from_s: since when the host lists the image with just these names and digests.
 DROP VIEW IF EXISTS name_now;
 CREATE VIEW name_now AS
-SELECT s.host_id, s.host, s.store_id, p.image_id, 'sha256:' || lower(hex(i.digest)) AS image,
+SELECT s.host_id, s.host, s.store_id, l.image_id, 'sha256:' || lower(hex(i.digest)) AS image,
        n.text AS name, p.from_s
-FROM presence_name p
+FROM presence p
 JOIN store_now s ON s.store_id = p.store_id
-JOIN image i ON i.id = p.image_id
-JOIN name n ON n.id = p.name_id
+JOIN listing l ON l.id = p.listing_id
+JOIN image i ON i.id = l.image_id
+JOIN listing_name t ON t.listing_id = l.id
+JOIN name n ON n.id = t.name_id
 WHERE p.gone_s IS NULL;
 
 DROP VIEW IF EXISTS repo_digest_now;
 CREATE VIEW repo_digest_now AS
-SELECT s.host_id, s.host, s.store_id, p.image_id, 'sha256:' || lower(hex(i.digest)) AS image,
-       n.text AS repository, 'sha256:' || lower(hex(p.digest)) AS digest, p.from_s
-FROM presence_repo_digest p
+SELECT s.host_id, s.host, s.store_id, l.image_id, 'sha256:' || lower(hex(i.digest)) AS image,
+       n.text AS repository, 'sha256:' || lower(hex(r.digest)) AS digest, p.from_s
+FROM presence p
 JOIN store_now s ON s.store_id = p.store_id
-JOIN image i ON i.id = p.image_id
-JOIN name n ON n.id = p.name_id
+JOIN listing l ON l.id = p.listing_id
+JOIN image i ON i.id = l.image_id
+JOIN listing_repo_digest r ON r.listing_id = l.id
+JOIN name n ON n.id = r.name_id
 WHERE p.gone_s IS NULL;
 
 DROP VIEW IF EXISTS container_now;
@@ -76,14 +82,15 @@ SELECT s.host_id, s.host, s.store_id, k.chain_id, 'sha256:' || lower(hex(c.diges
        l.nominal_bytes
 FROM (SELECT p.store_id, t.chain_id
       FROM presence p
-      JOIN image_chain t ON t.image_id = p.image_id
-      WHERE p.gone_s IS NULL AND p.unpacked = 1
+      JOIN listing a ON a.id = p.listing_id
+      JOIN image_chain t ON t.image_id = a.image_id
+      WHERE p.gone_s IS NULL AND a.unpacked = 1
       UNION
       SELECT e.store_id, e.chain_id FROM exception e WHERE e.kind = 1) k
 JOIN store_now s ON s.store_id = k.store_id
 JOIN chain c ON c.id = k.chain_id
 LEFT JOIN exception x ON x.store_id = k.store_id AND x.chain_id = k.chain_id
-LEFT JOIN layer l ON l.id = coalesce(c.layer_id, x.layer_id)
+LEFT JOIN layer l ON l.id = coalesce(c.layer_id, c.claimed_layer_id)
 LEFT JOIN copy m ON m.store_id = k.store_id AND m.chain_id = k.chain_id
 WHERE coalesce(x.kind, 1) <> 2 AND coalesce(m.missing, 0) = 0;
 
