@@ -97,14 +97,6 @@ int answer_want(struct speaker *s, const struct wire_collector_msg *m, struct er
 
 /* ---- measurements -------------------------------------------------------------------------- */
 
-static struct cat_layer *find_layer(const struct catalogue *c, const struct digest *diff)
-{
-    for (size_t i = 0; i < c->layer_count; i++)
-        if (digest_eq(&c->layers[i].facts.diff, diff))
-            return &c->layers[i];
-    return NULL;
-}
-
 int answer_measure(struct speaker *s, const struct wire_collector_msg *m, struct err *err)
 {
     AUTO_FREE struct rec_declined *declined = calloc(m->measure.count + 1, sizeof(*declined));
@@ -118,7 +110,7 @@ int answer_measure(struct speaker *s, const struct wire_collector_msg *m, struct
         s->mismatch = true;
     for (size_t i = 0; i < m->measure.count; i++) {
         const struct digest *diff = &m->measure.items[i].diff;
-        struct cat_layer *layer = find_layer(s->fleet->catalogue, diff);
+        struct cat_layer *layer = catalogue_find_layer(s->fleet->catalogue, diff);
 
         if (layer != NULL)
             layer->asked++;
@@ -141,20 +133,12 @@ int answer_measure(struct speaker *s, const struct wire_collector_msg *m, struct
 
 static int send_use(struct speaker *s, struct err *err)
 {
-    struct rec_container containers[2];
-    char ids[2][64];
-    size_t count = s->holding.count < 2 ? s->holding.count : 2;
-    struct wire_agent_msg m = {.kind = WIRE_USE, .use = {s->holding.key, 1, containers, count}};
+    AUTO(arena_close) struct arena *arena = NULL;
+    struct wire_agent_msg m = {.kind = WIRE_USE};
 
-    for (size_t i = 0; i < count; i++) {
-        snprintf(ids[i], sizeof(ids[i]), "container-%u-%zu", s->holding.host, i);
-        containers[i] = (struct rec_container){
-            .image = s->fleet->catalogue->images[s->holding.list[i].image].id,
-            .id = ids[i],
-            .name = "",
-            .state = i == 0 ? REC_RUNNING : REC_STOPPED,
-            .since_age_ms = 60000};
-    }
+    if (arena_open(&arena, SPEAKER_MEMORY, err) != 0 ||
+        holding_use(&s->holding, arena, &m.use, err) != 0)
+        return -1;
     return speaker_send(s, &m, err);
 }
 

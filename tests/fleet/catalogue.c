@@ -20,7 +20,7 @@ enum {
 
 /* ---- layers -------------------------------------------------------------------------------- */
 
-static void make_layer(struct cat_layer *layer, size_t number, size_t bases, uint64_t *rng)
+void catalogue_make_layer(struct cat_layer *layer, size_t number, bool os, uint64_t *rng)
 {
     char name[64];
     struct rec_layer_facts *f = &layer->facts;
@@ -31,7 +31,7 @@ static void make_layer(struct cat_layer *layer, size_t number, size_t bases, uin
     f->directories = 1 + random_below(rng, 200);
     f->content_bytes = f->files * (100 + random_below(rng, 60000));
     f->nominal_bytes = (f->content_bytes / PAGE + f->files + f->directories) * PAGE;
-    if (number < bases)
+    if (os)
         snprintf(layer->os_release, sizeof(layer->os_release),
                  "ID=dist%zu\nVERSION_ID=\"%zu\"\nPRETTY_NAME=\"Dist %zu\"\n", number % 4, number,
                  number);
@@ -106,20 +106,20 @@ static json_t *diff_ids_of(const struct catalogue *c, const struct cat_image *im
     return list;
 }
 
-static int write_config(struct catalogue *c, size_t number, struct err *err)
+int catalogue_write_config(const struct catalogue *c, struct cat_image *image, size_t filling,
+                           struct err *err)
 {
-    struct cat_image *image = &c->images[number];
-    AUTO_FREE char *filler = calloc(1, LONG_CONFIG + 1);
+    AUTO_FREE char *filler = calloc(1, filling + 1);
     AUTO_JSON json_t *config = NULL;
 
     if (filler == NULL)
         return err_set(err, ERR_NO_MEMORY, "no memory for a config");
-    memset(filler, 'x', number == LONG_CONFIG_IMAGE ? LONG_CONFIG : number % 50);
-    config =
-        json_pack("{s:s, s:s, s:s, s:{s:{s:s, s:s}}, s:{s:s, s:o}, s:o}", "architecture", "amd64",
-                  "os", "linux", "created", "2026-01-02T03:04:06Z", "config", "Labels",
-                  "org.example.name", image->name, "org.example.filler", filler, "rootfs", "type",
-                  "layers", "diff_ids", diff_ids_of(c, image), "history", history_of(image));
+    memset(filler, 'x', filling);
+    config = json_pack("{s:s, s:s, s:s, s:{s:{s:s, s:s}}, s:{s:s, s:o}, s:o}", "architecture",
+                       "amd64", "os", "linux", "created", "2026-01-02T03:04:06Z", "config",
+                       "Labels", "org.example.name", image->names[0], "org.example.filler", filler,
+                       "rootfs", "type", "layers", "diff_ids", diff_ids_of(c, image), "history",
+                       history_of(image));
     image->config = config != NULL ? json_dumps(config, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     if (image->config == NULL)
         return err_set(err, ERR_NO_MEMORY, "no memory for a config");
@@ -128,30 +128,36 @@ static int write_config(struct catalogue *c, size_t number, struct err *err)
     return 0;
 }
 
+static int name_image(struct cat_image *image, size_t number, bool is_base, struct err *err)
+{
+    AUTO_FREE char *repository = NULL, *name = NULL;
+    int made = is_base
+                   ? asprintf(&repository, "docker.io/library/dist%zu", number % 4)
+                   : asprintf(&repository, "registry.example/team%zu/app%zu", number % 5, number);
+
+    image->names = calloc(1, sizeof(*image->names));
+    if (made < 0 || image->names == NULL ||
+        asprintf(&name, "%s:%zu", repository, is_base ? number : number % 3) < 0)
+        return err_set(err, ERR_NO_MEMORY, "no memory for an image");
+    image->manifest = digest_of(name, strlen(name));
+    image->repository = steal(&repository);
+    image->names[image->name_count++] = steal(&name);
+    return 0;
+}
+
 static int make_image(struct catalogue *c, size_t number, size_t bases, uint64_t *rng,
                       struct err *err)
 {
     struct cat_image *image = &c->images[number];
-    bool is_base = number < bases;
 
-    if (is_base)
-        snprintf(image->repository, sizeof(image->repository), "docker.io/library/dist%zu",
-                 number % 4);
-    else
-        snprintf(image->repository, sizeof(image->repository), "registry.example/team%zu/app%zu",
-                 number % 5, number);
-    snprintf(image->name, sizeof(image->name), "%s:%zu", image->repository,
-             is_base ? number : number % 3);
-    image->manifest = digest_of(image->name, strlen(image->name));
+    image->chains = calloc(CATALOGUE_DEPTH_MAX, sizeof(*image->chains));
+    if (image->chains == NULL)
+        return err_set(err, ERR_NO_MEMORY, "no memory for an image");
+    if (name_image(image, number, number < bases, err) != 0)
+        return -1;
     choose_layers(c, number, bases, rng);
-    return write_config(c, number, err);
-}
-
-static int cmp_by_id(const void *a, const void *b, void *arg)
-{
-    const struct catalogue *c = arg;
-
-    return digest_cmp(&c->images[*(const uint32_t *)a].id, &c->images[*(const uint32_t *)b].id);
+    return catalogue_write_config(c, image, number == LONG_CONFIG_IMAGE ? LONG_CONFIG : number % 50,
+                                  err);
 }
 
 static int allocate(struct catalogue *c, size_t images, size_t bases, struct err *err)
@@ -161,10 +167,9 @@ static int allocate(struct catalogue *c, size_t images, size_t bases, struct err
     c->image_count = images;
     c->layer_count = BASE_LAYERS * bases + software;
     c->images = calloc(images, sizeof(*c->images));
-    c->by_id = calloc(images, sizeof(*c->by_id));
     c->layers = calloc(c->layer_count, sizeof(*c->layers));
     c->chains = calloc(images * CATALOGUE_DEPTH_MAX, sizeof(*c->chains));
-    if (c->images == NULL || c->by_id == NULL || c->layers == NULL || c->chains == NULL)
+    if (c->images == NULL || c->layers == NULL || c->chains == NULL)
         return err_set(err, ERR_NO_MEMORY, "no memory for %zu images", images);
     return 0;
 }
@@ -178,15 +183,24 @@ int catalogue_open(struct catalogue **out, size_t images, size_t bases, uint64_t
     if (c == NULL || allocate(c, images, bases, err) != 0)
         return err_wrap(err, "catalogue");
     for (size_t i = 0; i < c->layer_count; i++)
-        make_layer(&c->layers[i], i, bases, &rng);
-    for (size_t i = 0; i < images; i++) {
-        c->by_id[i] = (uint32_t)i;
+        catalogue_make_layer(&c->layers[i], i, i < bases, &rng);
+    for (size_t i = 0; i < images; i++)
         if (make_image(c, i, bases, &rng, err) != 0)
             return err_wrap(err, "catalogue");
-    }
-    qsort_r(c->by_id, images, sizeof(*c->by_id), cmp_by_id, c);
+    if (catalogue_sort(c, err) != 0)
+        return -1;
     *out = steal(&c);
     return 0;
+}
+
+static void close_image(struct cat_image *image)
+{
+    for (size_t i = 0; i < image->name_count; i++)
+        free(image->names[i]);
+    free(image->names);
+    free(image->repository);
+    free(image->config);
+    free(image->chains);
 }
 
 void catalogue_close(struct catalogue **c)
@@ -194,30 +208,94 @@ void catalogue_close(struct catalogue **c)
     if (*c == NULL)
         return;
     for (size_t i = 0; (*c)->images != NULL && i < (*c)->image_count; i++)
-        free((*c)->images[i].config);
+        close_image(&(*c)->images[i]);
     free((*c)->images);
     free((*c)->by_id);
+    free((*c)->by_diff);
+    json_decref((*c)->by_name);
     free((*c)->layers);
     free((*c)->chains);
     free(*c);
     *c = NULL;
 }
 
-struct cat_image *catalogue_find(const struct catalogue *c, const struct digest *id)
+/* ---- finding ------------------------------------------------------------------------------- */
+
+typedef const struct digest *key_fn(const struct catalogue *c, uint32_t number);
+
+static const struct digest *image_id(const struct catalogue *c, uint32_t number)
 {
-    size_t low = 0, high = c->image_count;
+    return &c->images[number].id;
+}
+
+static const struct digest *layer_diff(const struct catalogue *c, uint32_t number)
+{
+    return &c->layers[number].facts.diff;
+}
+
+static int cmp_by_id(const void *a, const void *b, void *arg)
+{
+    return digest_cmp(image_id(arg, *(const uint32_t *)a), image_id(arg, *(const uint32_t *)b));
+}
+
+static int cmp_by_diff(const void *a, const void *b, void *arg)
+{
+    return digest_cmp(layer_diff(arg, *(const uint32_t *)a), layer_diff(arg, *(const uint32_t *)b));
+}
+
+/* The numbers below `count` in the order of `cmp`; NULL without memory. */
+static uint32_t *sorted(struct catalogue *c, size_t count,
+                        int (*cmp)(const void *, const void *, void *))
+{
+    uint32_t *numbers = calloc(count + 1, sizeof(*numbers));
+
+    for (size_t i = 0; numbers != NULL && i < count; i++)
+        numbers[i] = (uint32_t)i;
+    if (numbers != NULL)
+        qsort_r(numbers, count, sizeof(*numbers), cmp, c);
+    return numbers;
+}
+
+int catalogue_sort(struct catalogue *c, struct err *err)
+{
+    c->by_id = sorted(c, c->image_count, cmp_by_id);
+    c->by_diff = sorted(c, c->layer_count, cmp_by_diff);
+    if (c->by_id == NULL || c->by_diff == NULL)
+        return err_set(err, ERR_NO_MEMORY, "no memory for a catalogue's indices");
+    return 0;
+}
+
+static bool find(const struct catalogue *c, const uint32_t *numbers, size_t count, key_fn *key_of,
+                 const struct digest *key, uint32_t *out)
+{
+    size_t low = 0, high = count;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        struct cat_image *image = &c->images[c->by_id[middle]];
-        int order = digest_cmp(&image->id, id);
+        int order = digest_cmp(key_of(c, numbers[middle]), key);
 
+        *out = numbers[middle];
         if (order == 0)
-            return image;
+            return true;
         if (order < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    return NULL;
+    return false;
+}
+
+struct cat_image *catalogue_find(const struct catalogue *c, const struct digest *id)
+{
+    uint32_t number;
+
+    return find(c, c->by_id, c->image_count, image_id, id, &number) ? &c->images[number] : NULL;
+}
+
+struct cat_layer *catalogue_find_layer(const struct catalogue *c, const struct digest *diff)
+{
+    uint32_t number;
+
+    return find(c, c->by_diff, c->layer_count, layer_diff, diff, &number) ? &c->layers[number]
+                                                                          : NULL;
 }

@@ -1,16 +1,18 @@
 /*
- * catalogue: the images that a simulated fleet holds. Everything follows from the seed: real image
- * configs (OCI image-spec, config.md), whose SHA-256 is the image's ID, on few bases, with layers
- * that some images share, stand on several parents, or hold twice.
+ * catalogue: the images that a simulated fleet holds: real image configs (OCI image-spec,
+ * config.md), whose SHA-256 is the image's ID. Either everything follows from a seed (few bases,
+ * with layers that some images share, stand on several parents, or hold twice), or it is read from
+ * a file of real images.
  *
  * Threads: read-only after opening.
  */
 #ifndef TESTS_FLEET_CATALOGUE_H
 #define TESTS_FLEET_CATALOGUE_H
 
+#include "common/json.h"
 #include "common/record.h"
 
-enum { CATALOGUE_DEPTH_MAX = 16 };
+enum { CATALOGUE_DEPTH_MAX = 16 }; /* layers of an image that is made up */
 
 struct cat_layer {
     struct rec_layer_facts facts;
@@ -29,10 +31,11 @@ struct cat_image {
     struct digest id;
     char *config; /* the document */
     size_t config_len;
-    char name[128];
-    char repository[96];
+    char **names; /* unique */
+    size_t name_count;
+    char *repository;
     struct digest manifest;
-    uint32_t chains[CATALOGUE_DEPTH_MAX]; /* from the first layer up */
+    uint32_t *chains; /* from the first layer up */
     size_t depth;
 
     /* What the collector did with it, over all hosts. */
@@ -46,15 +49,39 @@ struct catalogue {
     size_t chain_count;
     struct cat_image *images;
     size_t image_count;
-    uint32_t *by_id; /* indices of images, sorted by ID */
+    uint32_t *by_id;   /* indices of images, sorted by ID */
+    uint32_t *by_diff; /* indices of layers, sorted by diffID */
+    json_t *by_name;   /* indices of images by what a fleet's file calls them; NULL: made up */
 };
 
 /* Makes up `images` images on `bases` bases; the same seed makes the same ones. */
 int catalogue_open(struct catalogue **out, size_t images, size_t bases, uint64_t seed,
                    struct err *err);
+/* The same without peculiarities, for fleets of any size: each image has ten layers, the lower five
+ * of them those of one of the bases. */
+int catalogue_open_power(struct catalogue **out, size_t images, size_t bases, uint64_t seed,
+                         struct err *err);
+/* Reads a prepared file (catalogue_file.c says which). A layer's bytes are nominal, and a copy
+ * takes as many. */
+int catalogue_read(struct catalogue **out, const char *path, struct err *err);
 void catalogue_close(struct catalogue **c);
+
+/* ---- for those who make one ---- */
+
+/* Makes up the facts of layer `number`; `os`: it holds an os-release. */
+void catalogue_make_layer(struct cat_layer *layer, size_t number, bool os, uint64_t *rng);
+/* Makes the config, and so the ID, of an image with names and chains; `filling` bytes longer than
+ * it needs to be. */
+int catalogue_write_config(const struct catalogue *c, struct cat_image *image, size_t filling,
+                           struct err *err);
+/* Makes the indices once images and layers are there. */
+int catalogue_sort(struct catalogue *c, struct err *err);
+
+/* ---- for those who use it ---- */
 
 /* The image of this ID, or NULL. */
 struct cat_image *catalogue_find(const struct catalogue *c, const struct digest *id);
+/* The layer of this diffID, or NULL. */
+struct cat_layer *catalogue_find_layer(const struct catalogue *c, const struct digest *diff);
 
 #endif

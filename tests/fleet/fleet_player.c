@@ -32,13 +32,18 @@
 static const struct cli_option options[] = {
     OPTION("connect", CLI_TEXT, connect, "ADDRESS", "127.0.0.1:" PORT,
            "The collector: host:port or unix:/path."),
-    OPTION("cert", CLI_TEXT, cert, "FILE", NULL, "Client certificate, PEM."),
-    OPTION("key", CLI_TEXT, key, "FILE", NULL, "Its key."),
+    OPTION("cert", CLI_LIST, certs, "FILE", NULL,
+           "Client certificate, PEM. Of several, host n has number n modulo their count."),
+    OPTION("key", CLI_TEXT, key, "FILE", NULL, "The key of all of them."),
     OPTION("ca", CLI_TEXT, ca, "FILE", NULL, "Speaks TLS and verifies against this CA."),
     OPTION("server-name", CLI_TEXT, server_name, "NAME", NULL,
            "Name that the collector's certificate must have."),
     OPTION("cluster", CLI_TEXT, cluster, "NAME", "fleet",
            "Part of the hosts' names: another one is another fleet."),
+    OPTION("play", CLI_TEXT, play, "FILE", NULL,
+           "Hosts and events that simulate_fleet.py wrote, in place of --hosts and the like."),
+    OPTION("catalogue", CLI_TEXT, catalogue, "FILE", NULL,
+           "The images of --play, as real_fleet.py prepares them."),
     NUMBER("hosts", hosts, "N", "20", 1, 200000, "Hosts to play."),
     NUMBER("images", images, "K", "30", 1, 20000, "Images in the catalogue."),
     NUMBER("bases", bases, "B", "5", 1, 1000, "Base images among them."),
@@ -56,9 +61,18 @@ static const struct cli_option options[] = {
         "The first N hosts that are asked close their streams for good (before liars and mutes)."),
     OPTION("mismatch", CLI_NUMBER, mismatches, "N", "0",
            "The first N hosts asked to measure tell other facts than the rest."),
-    OPTION("rate", CLI_NUMBER, rate, "N", "500", "Hosts started a second; 0: all at once."),
+    OPTION("rate", CLI_NUMBER, rate, "N", "500",
+           "Hosts started a second; 0: as fast as --joining lets them."),
+    OPTION(
+        "joining", CLI_NUMBER, joining, "N", "200",
+        "Hosts that wait for their welcome at a time before the next one starts; 0: any number."),
     OPTION("hello-only-rate", CLI_NUMBER, hello_only_rate, "N", "0",
            "Hosts only say hello and leave; so many begin a second."),
+    OPTION("day", CLI_DURATION, day_ms, "TIME", "0s",
+           "A day of --play takes so long, from the first report on; 0: each event follows the one "
+           "before."),
+    OPTION("rejoin", CLI_NUMBER, rejoin, "N", "0",
+           "A host ends its stream after each N of its changes and comes back."),
     OPTION("duration", CLI_DURATION, duration_ms, "TIME", "0s",
            "Stays connected so long after everything is acknowledged."),
     OPTION("quiet", CLI_DURATION, quiet_ms, "TIME", "1500ms",
@@ -67,6 +81,8 @@ static const struct cli_option options[] = {
     OPTION("all-documents", CLI_FLAG, all_documents, NULL, "no",
            "Waits until each document was asked for and given (a fresh database)."),
     OPTION("no-measure", CLI_FLAG, no_measure, NULL, "no", "Tells no bytes of copies and spaces."),
+    OPTION("together", CLI_FLAG, together, NULL, "no",
+           "All streams are open, and all reports put together, before the first one is sent."),
     OPTION("truth", CLI_TEXT, truth, "FILE", NULL, "Writes what was played, counted, as JSON."),
     OPTION("report", CLI_TEXT, report, "FILE", NULL, "Writes what happened, as JSON."),
     {0},
@@ -154,14 +170,29 @@ static bool is_over(struct player *p)
 
 /* ---- loop ---------------------------------------------------------------------------------- */
 
+/* All hosts share our processor: were all of them in their handshakes at once, none would end its
+ * own in time, and the next attempts would meet the same. */
+static size_t room_to_join(const struct fleet *f)
+{
+    size_t most = (size_t)f->options->joining, joining = 0;
+
+    if (most == 0)
+        return f->count;
+    for (size_t i = 0; i < f->started; i++)
+        joining +=
+            f->speakers[i].state == SPEAKER_CONNECTING || f->speakers[i].state == SPEAKER_GREETING;
+    return joining < most ? most - joining : 0;
+}
+
 static void start_due(struct player *p)
 {
     struct fleet *f = &p->fleet;
     const struct fleet_options *o = f->options;
     int64_t rate = o->hello_only_rate > 0 ? o->hello_only_rate : o->rate;
     uint64_t due = rate == 0 ? f->count : 1 + ms_since(p->begun_ns) * (uint64_t)rate / 1000;
+    size_t room = f->started < f->count ? room_to_join(f) : 0;
 
-    for (; f->started < f->count && f->started < due; f->started++) {
+    for (; f->started < f->count && f->started < due && room > 0; f->started++, room--) {
         f->last_event_ns = uv_hrtime();
         speaker_start(&f->speakers[f->started]);
     }
@@ -177,6 +208,9 @@ static int say_how_it_ended(const struct player *p)
         "fleet_player: %zu hosts, %lu connections, %lu acknowledgements, %lu resyncs in %lu ms\n",
         p->fleet.count, (unsigned long)s->connections, (unsigned long)s->acknowledgements,
         (unsigned long)s->resyncs, (unsigned long)ms_since(p->begun_ns));
+    if (p->fleet.acknowledged_ns > p->fleet.begun_ns)
+        fprintf(stderr, "fleet_player: reports took %lu us\n",
+                (unsigned long)((p->fleet.acknowledged_ns - p->fleet.begun_ns) / 1000));
     if (s->last_end[0] != '\0')
         fprintf(stderr, "fleet_player: last end of a stream: %s\n", s->last_end);
     if (s->last_rejection[0] != '\0')
@@ -246,24 +280,62 @@ static void start_loop(struct player *p)
 
 /* ---- start --------------------------------------------------------------------------------- */
 
-/* One descriptor a host, and some for us. */
+/* One descriptor a host, and some for us. Only a privileged player may raise the hard limit. */
 static int raise_files(size_t hosts, struct err *err)
 {
     struct rlimit limit;
+    rlim_t hard;
 
     check(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    hard = limit.rlim_max;
     if (limit.rlim_max < hosts + 64)
-        return err_set(err, ERR_LIMIT, "%zu hosts need as many files; the limit is %zu: ulimit -n",
-                       hosts, (size_t)limit.rlim_max);
+        limit.rlim_max = hosts + 64;
     limit.rlim_cur = limit.rlim_max;
-    check(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return err_set(err, ERR_LIMIT, "%zu hosts need as many files; the limit is %zu: ulimit -n",
+                       hosts, (size_t)hard);
+    return 0;
+}
+
+/* One context a certificate; without any, one for all where the server is verified. */
+static int open_tls(struct fleet *f, const struct fleet_options *o, struct err *err)
+{
+    size_t count = o->certs.count > 0 ? o->certs.count : o->ca != NULL;
+
+    f->tls = calloc(count + 1, sizeof(struct tls_context *));
+    if (f->tls == NULL)
+        return err_set(err, ERR_NO_MEMORY, "no memory for %zu certificates", count);
+    for (; f->tls_count < count; f->tls_count++) {
+        struct tls_files files = {NULL, NULL, o->ca};
+
+        if (o->certs.count > 0)
+            files = (struct tls_files){o->certs.items[f->tls_count], o->key, o->ca};
+        if (tls_client_context(&f->tls[f->tls_count], &files, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* The images and, where they are not made up, the hosts. */
+static int open_content(struct fleet *f, const struct fleet_options *o, struct err *err)
+{
+    if ((o->play == NULL) != (o->catalogue == NULL))
+        return err_set(err, ERR_USAGE, "--play and --catalogue belong together");
+    f->wanted = (size_t)o->hosts;
+    if (o->play == NULL)
+        return catalogue_open(&f->catalogue, (size_t)o->images,
+                              (size_t)(o->bases < o->images ? o->bases : o->images),
+                              (uint64_t)o->seed, err);
+    if (catalogue_read(&f->catalogue, o->catalogue, err) != 0 ||
+        script_read(&f->script, o->play, f->catalogue, err) != 0)
+        return -1;
+    f->wanted = f->script->count;
     return 0;
 }
 
 static int open_fleet(struct player *p, const struct fleet_options *o, struct err *err)
 {
     struct fleet *f = &p->fleet;
-    struct tls_files files = {o->cert, o->key, o->ca};
 
     f->options = o;
     f->loop = &p->loop;
@@ -272,19 +344,13 @@ static int open_fleet(struct player *p, const struct fleet_options *o, struct er
     f->deaths_left = o->deaths;
     f->mismatches_left = o->mismatches;
     grpc_limits_default(&f->limits);
-    if (raise_files((size_t)o->hosts, err) != 0 ||
-        uvx_address_parse(&f->address, o->connect, PORT, err) != 0)
+    if (uvx_address_parse(&f->address, o->connect, PORT, err) != 0 || open_tls(f, o, err) != 0 ||
+        open_content(f, o, err) != 0 || raise_files(f->wanted, err) != 0)
         return -1;
-    if ((o->ca != NULL || o->cert != NULL) && tls_client_context(&f->tls, &files, err) != 0)
-        return -1;
-    if (catalogue_open(&f->catalogue, (size_t)o->images,
-                       (size_t)(o->bases < o->images ? o->bases : o->images), (uint64_t)o->seed,
-                       err) != 0)
-        return -1;
-    f->speakers = calloc((size_t)o->hosts, sizeof(*f->speakers));
+    f->speakers = calloc(f->wanted, sizeof(*f->speakers));
     if (f->speakers == NULL)
-        return err_set(err, ERR_NO_MEMORY, "no memory for %zu hosts", (size_t)o->hosts);
-    for (; f->count < (size_t)o->hosts; f->count++)
+        return err_set(err, ERR_NO_MEMORY, "no memory for %zu hosts", f->wanted);
+    for (; f->count < f->wanted; f->count++)
         if (speaker_init(&f->speakers[f->count], f, (uint32_t)f->count, err) != 0)
             return -1;
     return 0;
@@ -295,8 +361,11 @@ static void close_fleet(struct fleet *f)
     for (size_t i = 0; i < f->count; i++)
         speaker_close(&f->speakers[i]);
     free(f->speakers);
+    script_close(&f->script);
     catalogue_close(&f->catalogue);
-    tls_context_close(&f->tls);
+    for (size_t i = 0; i < f->tls_count; i++)
+        tls_context_close(&f->tls[i]);
+    free(f->tls);
 }
 
 static int play(struct player *p, const struct fleet_options *o, struct err *err)

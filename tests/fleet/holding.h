@@ -6,7 +6,7 @@
 #ifndef TESTS_FLEET_HOLDING_H
 #define TESTS_FLEET_HOLDING_H
 
-#include "tests/fleet/catalogue.h"
+#include "tests/fleet/script.h"
 
 enum { HOLDING_MAX = 4096 };
 
@@ -22,6 +22,7 @@ struct holding {
     struct rec_key key;
     struct held_image *list;
     size_t count, room;
+    bool scripted;
     bool has_extra; /* one chain is unpacked that no image of the host needs */
     uint32_t extra; /* its index */
 };
@@ -29,6 +30,12 @@ struct holding {
 /* Chooses `images` of the catalogue. `extra`: with an exception. */
 int holding_init(struct holding *h, const struct catalogue *c, uint32_t host, size_t images,
                  bool extra, uint64_t seed, struct err *err);
+/* Holds what the script says at first. */
+int holding_init_script(struct holding *h, const struct catalogue *c, uint32_t host,
+                        const struct script_host *script, struct err *err);
+/* Chooses `images` that are spread by a power law: number u * u * u * all of them, u in [0, 1). */
+int holding_init_power(struct holding *h, const struct catalogue *c, uint32_t host, size_t images,
+                       uint64_t seed, struct err *err);
 void holding_close(struct holding *h);
 
 /* Whether the host holds this image. */
@@ -42,10 +49,17 @@ size_t holding_chains(const struct holding *h, uint8_t *marks);
 int holding_content(const struct holding *h, struct arena *a, struct rec_content *out,
                     struct err *err);
 
+/* The containers: one that runs on the first image, one that was stopped on the second. */
+int holding_use(const struct holding *h, struct arena *a, struct rec_use *out, struct err *err);
+
 /* Changes one thing: adds, removes, tags or untags an image. What changed is filled in as a
  * difference of the store, with its digest afterwards. */
 int holding_change(struct holding *h, struct arena *a, uint32_t number,
                    struct rec_store_change *out, struct err *err);
+
+/* The same with what a script says. ERR_CORRUPT: an image to remove is not here, one to pull is. */
+int holding_play(struct holding *h, struct arena *a, const struct script_event *event,
+                 struct rec_store_change *out, struct err *err);
 
 /* Bytes that nothing explains on this host. */
 uint64_t holding_orphans(const struct holding *h);

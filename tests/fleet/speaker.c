@@ -6,8 +6,8 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "tests/fleet/fleet.h"
+#include "tests/fleet/greeting.h"
 
-#define MESSAGE_MEMORY ((size_t)32 << 20) /* for putting one message together */
 #define RETRY_LEAST_MS 100
 #define RETRY_MOST_MS 2000
 
@@ -19,7 +19,6 @@ static void on_call_closed(struct grpc_call *call, int status, const char *messa
 static void on_down(struct grpc_client *client, const struct err *err, void *arg);
 static void on_client_closed(void *arg);
 static void on_retry(uv_timer_t *timer);
-static void on_heartbeat(uv_timer_t *timer);
 
 struct letter {
     struct list node;
@@ -32,16 +31,20 @@ struct letter {
 int speaker_init(struct speaker *s, struct fleet *fleet, uint32_t number, struct err *err)
 {
     const struct fleet_options *o = fleet->options;
-    struct digest d;
 
-    *s = (struct speaker){.fleet = fleet, .changes_left = (uint32_t)o->changes};
+    *s = (struct speaker){.fleet = fleet, .number = number, .changes_left = (uint32_t)o->changes};
     list_init(&s->outbox);
     snprintf(s->name, sizeof(s->name), "host-%06u.%s", number, o->cluster);
-    d = digest_of(s->name, strlen(s->name));
-    memcpy(s->incarnation.bytes, d.bytes, sizeof(s->incarnation.bytes));
+    if (fleet->script != NULL) {
+        s->script = &fleet->script->hosts[number];
+        s->changes_left = (uint32_t)s->script->event_count;
+        snprintf(s->name, sizeof(s->name), "%s", s->script->name);
+    }
     backoff_init(&s->backoff, RETRY_LEAST_MS, RETRY_MOST_MS, (uint64_t)o->seed + number);
     check(uv_timer_init(fleet->loop, &s->timer) == 0);
     s->timer.data = s;
+    if (s->script != NULL)
+        return holding_init_script(&s->holding, fleet->catalogue, number, s->script, err);
     return holding_init(&s->holding, fleet->catalogue, number, (size_t)o->per_host,
                         number < o->extra, (uint64_t)o->seed, err);
 }
@@ -57,6 +60,7 @@ static void empty_outbox(struct speaker *s)
 void speaker_close(struct speaker *s)
 {
     empty_outbox(s);
+    tls_ticket_close(&s->ticket);
     holding_close(&s->holding);
 }
 
@@ -68,6 +72,8 @@ static void note_event(struct speaker *s)
 static void end_connection(struct speaker *s)
 {
     empty_outbox(s);
+    s->fleet->held -= s->held;
+    s->held = false;
     s->call = NULL;
     if (s->client == NULL || s->client_closing)
         return;
@@ -90,7 +96,7 @@ void speaker_stop(struct speaker *s)
 }
 
 /* A conversation that failed is tried again; every end but one that we wanted is told. */
-static void fail(struct speaker *s, const char *why)
+void speaker_fail(struct speaker *s, const char *why)
 {
     if (s->state == SPEAKER_GONE || s->client_closing)
         return;
@@ -141,7 +147,7 @@ int speaker_send(struct speaker *s, const struct wire_agent_msg *m, struct err *
         return -1;
     s->fleet->stats.sent_messages++;
     s->fleet->stats.sent_bytes += bytes.len;
-    if (!list_empty(&s->outbox))
+    if (s->held || !list_empty(&s->outbox))
         return keep_for_later(s, &bytes, err);
     if (grpc_call_send(s->call, bytes.data, bytes.len, &busy) == 0)
         return 0;
@@ -155,7 +161,7 @@ static void on_writable(struct grpc_call *call, void *arg)
 {
     struct speaker *s = arg;
 
-    while (s->call == call && !list_empty(&s->outbox)) {
+    while (!s->held && s->call == call && !list_empty(&s->outbox)) {
         struct letter *l = list_entry(s->outbox.next, struct letter, node);
 
         if (grpc_call_send(call, l->bytes, l->len, NULL) != 0)
@@ -167,119 +173,13 @@ static void on_writable(struct grpc_call *call, void *arg)
 
 static int send_hello(struct speaker *s, struct err *err)
 {
-    uint32_t capabilities[] = {REC_CAP_DOCUMENTS, REC_CAP_MEASURE, REC_CAP_USE};
-    struct rec_pair labels[] = {{"played", "yes"}};
     struct wire_agent_msg m = {.kind = WIRE_HELLO};
 
-    m.hello = (struct rec_hello){.agent_version = LAYERCENSUS_VERSION,
-                                 .host_name = s->name,
-                                 .cluster = s->fleet->options->cluster,
-                                 .labels = labels,
-                                 .label_count = 1,
-                                 .incarnation = s->incarnation,
-                                 .fingerprint = digest_of(s->name, strlen(s->name)),
-                                 .lifetime = REC_LIFETIME_LASTING,
-                                 .os = "Simulated 1",
-                                 .kernel = "6.1",
-                                 .arch = "amd64",
-                                 .clock_ms = clock_wall_ms(),
-                                 .generation = s->acknowledged,
-                                 .capabilities = capabilities,
-                                 .capability_count = 3};
+    m.hello = greeting(s->name, s->fleet->options->cluster,
+                       s->script != NULL ? s->script->arch : "amd64");
+    m.hello.clock_ms = clock_wall_ms();
+    m.hello.generation = s->acknowledged;
     return speaker_send(s, &m, err);
-}
-
-/* Images a part of the inventory; several parts are the usual case in a test, too. */
-#define PART_IMAGES 16
-
-static int send_parts(struct speaker *s, const struct rec_content *content, struct err *err)
-{
-    size_t at = 0;
-
-    do {
-        struct wire_agent_msg m = {.kind = WIRE_INVENTORY_PART, .part = *content};
-        size_t left = content->image_count - at;
-
-        m.part.images = content->images + at;
-        m.part.image_count = left < PART_IMAGES ? left : PART_IMAGES;
-        if (at > 0)
-            m.part.exception_count = 0;
-        if (speaker_send(s, &m, err) != 0)
-            return -1;
-        at += m.part.image_count;
-    } while (at < content->image_count);
-    return 0;
-}
-
-static int send_inventory(struct speaker *s, uint64_t generation, struct err *err)
-{
-    AUTO(arena_close) struct arena *arena = NULL;
-    struct rec_content content;
-    struct rec_store_sum sum = {.key = s->holding.key};
-    struct wire_agent_msg begin = {.kind = WIRE_INVENTORY_BEGIN, .begin = {generation, 1, 5}};
-    struct wire_agent_msg end = {.kind = WIRE_INVENTORY_END, .end = {generation, &sum, 1}};
-
-    if (arena_open(&arena, MESSAGE_MEMORY, err) != 0 ||
-        holding_content(&s->holding, arena, &content, err) != 0)
-        return -1;
-    sum.sum = rec_content_sum(&content);
-    s->generation = generation;
-    s->state = SPEAKER_REPORTING;
-    s->fleet->stats.inventories++;
-    if (speaker_send(s, &begin, err) != 0 || send_parts(s, &content, err) != 0)
-        return -1;
-    return speaker_send(s, &end, err);
-}
-
-static int send_change(struct speaker *s, struct err *err)
-{
-    AUTO(arena_close) struct arena *arena = NULL;
-    struct rec_store_change change;
-    struct wire_agent_msg m = {.kind = WIRE_DIFFERENCE};
-
-    if (arena_open(&arena, MESSAGE_MEMORY, err) != 0)
-        return -1;
-    s->changes_left--;
-    if (holding_change(&s->holding, arena, ++s->change_number, &change, err) != 0)
-        return -1;
-    m.difference = (struct rec_difference){.base = s->generation,
-                                           .generation = s->generation + 1,
-                                           .age_ms = 1,
-                                           .stores = &change,
-                                           .store_count = 1};
-    s->generation++;
-    s->state = SPEAKER_REPORTING;
-    s->fleet->stats.differences++;
-    return speaker_send(s, &m, err);
-}
-
-/* What is durable needs nothing more; the next change, or all that comes unasked. */
-static int go_on(struct speaker *s, struct err *err)
-{
-    s->acknowledged = s->generation;
-    backoff_reset(&s->backoff);
-    if (s->dying) {
-        speaker_die(s);
-        return 0;
-    }
-    if (s->changes_left > 0)
-        return send_change(s, err);
-    s->state = SPEAKER_SETTLED;
-    uv_timer_start(&s->timer, on_heartbeat, s->heartbeat_ms, s->heartbeat_ms);
-    return answer_unasked(s, err);
-}
-
-static void on_heartbeat(uv_timer_t *timer)
-{
-    struct speaker *s = timer->data;
-    struct wire_agent_msg m = {.kind = WIRE_HEARTBEAT, .heartbeat = {s->acknowledged, 1}};
-    struct err err;
-
-    if (s->state != SPEAKER_SETTLED)
-        return;
-    s->fleet->stats.heartbeats++;
-    if (speaker_send(s, &m, &err) != 0)
-        fail(s, err.text);
 }
 
 /* ---- what the collector says --------------------------------------------------------------- */
@@ -291,11 +191,29 @@ static bool sums_are_ours(struct speaker *s, const struct rec_welcome *w)
     struct setsum sum;
 
     if (w->sum_count != 1 || !rec_key_eq(&w->sums[0].key, &s->holding.key) ||
-        arena_open(&arena, MESSAGE_MEMORY, NULL) != 0 ||
+        arena_open(&arena, SPEAKER_MEMORY, NULL) != 0 ||
         holding_content(&s->holding, arena, &content, NULL) != 0)
         return false;
     sum = rec_content_sum(&content);
     return setsum_eq(&sum, &w->sums[0].sum);
+}
+
+/* The last one to have its report together lets all of them go. */
+static int hold_report(struct speaker *s, uint64_t generation, struct err *err)
+{
+    struct fleet *f = s->fleet;
+
+    s->held = true;
+    if (reporting_inventory(s, generation, err) != 0)
+        return -1;
+    if (++f->held < f->count)
+        return 0;
+    f->begun_ns = uv_hrtime();
+    for (size_t i = 0; i < f->count; i++) {
+        f->speakers[i].held = false;
+        on_writable(f->speakers[i].call, &f->speakers[i]);
+    }
+    return 0;
 }
 
 static int on_welcome(struct speaker *s, const struct rec_welcome *w, struct err *err)
@@ -308,21 +226,24 @@ static int on_welcome(struct speaker *s, const struct rec_welcome *w, struct err
         speaker_die(s);
         return 0;
     }
+    if (s->fleet->options->together && s->fleet->held < s->fleet->count)
+        return hold_report(s, last + 1, err);
     if (w->generation == 0 || !sums_are_ours(s, w))
-        return send_inventory(s, last + 1, err);
+        return reporting_inventory(s, last + 1, err);
     s->generation = w->generation;
-    return go_on(s, err);
+    return reporting_go_on(s, err);
 }
 
 static int on_acknowledged(struct speaker *s, uint64_t generation, struct err *err)
 {
     s->fleet->stats.acknowledgements++;
+    s->fleet->acknowledged_ns = uv_hrtime();
     if (generation > s->generation)
         return err_set(err, ERR_PROTOCOL, "acknowledged %lu, but the last one was %lu",
                        (unsigned long)generation, (unsigned long)s->generation);
     if (generation < s->generation || s->state != SPEAKER_REPORTING)
         return 0;
-    return go_on(s, err);
+    return reporting_go_on(s, err);
 }
 
 static void on_rejected(struct speaker *s, const struct rec_rejection *r)
@@ -349,7 +270,7 @@ static int dispatch(struct speaker *s, const struct wire_collector_msg *m, struc
         return answer_measure(s, m, err);
     case WIRE_RESYNC:
         s->fleet->stats.resyncs++;
-        return send_inventory(s, s->generation + 1, err);
+        return reporting_inventory(s, s->generation + 1, err);
     case WIRE_REJECTION:
         on_rejected(s, &m->rejection);
         return 0;
@@ -365,13 +286,17 @@ void speaker_start(struct speaker *s)
 {
     static const struct grpc_client_events events = {.on_ready = on_ready, .on_down = on_down};
     struct fleet *f = s->fleet;
+    struct tls_context *tls = f->tls_count > 0 ? f->tls[s->number % f->tls_count] : NULL;
     struct err err;
 
     s->state = SPEAKER_CONNECTING;
     f->stats.connections++;
-    if (grpc_client_open(&s->client, f->loop, &f->limits, &f->address, f->tls,
-                         f->options->server_name, &events, s, &err) == 0)
+    if (grpc_client_open(&s->client, f->loop, &f->limits, &f->address, tls, f->options->server_name,
+                         &events, s, &err) == 0) {
+        if (f->options->rejoin > 0) /* who comes back often resumes its session, as an agent does */
+            grpc_client_use_ticket(s->client, &s->ticket);
         return;
+    }
     s->client = NULL;
     s->state = SPEAKER_WAITING;
     snprintf(f->stats.last_end, sizeof(f->stats.last_end), "%s: %s", s->name, err.text);
@@ -388,7 +313,7 @@ static void on_ready(struct grpc_client *client, void *arg)
     s->state = SPEAKER_GREETING;
     s->call = grpc_client_call(client, WIRE_PATH_REPORT, &handler, s, &err);
     if (s->call == NULL || send_hello(s, &err) != 0)
-        fail(s, err.text);
+        speaker_fail(s, err.text);
 }
 
 static void on_message(struct grpc_call *call, const uint8_t *data, size_t len, void *arg)
@@ -401,7 +326,7 @@ static void on_message(struct grpc_call *call, const uint8_t *data, size_t len, 
         return;
     note_event(s);
     if (wire_collector_decode(&m, data, len, &err) != 0 || dispatch(s, m, &err) != 0)
-        fail(s, err.text);
+        speaker_fail(s, err.text);
 }
 
 static void on_call_closed(struct grpc_call *call, int status, const char *message, void *arg)
@@ -413,11 +338,11 @@ static void on_call_closed(struct grpc_call *call, int status, const char *messa
         return;
     s->fleet->stats.ends++;
     snprintf(why, sizeof(why), "%s: %s", grpc_status_name(status), message);
-    fail(s, why);
+    speaker_fail(s, why);
 }
 
 static void on_down(struct grpc_client *client, const struct err *err, void *arg)
 {
     (void)client;
-    fail(arg, err->text);
+    speaker_fail(arg, err->text);
 }

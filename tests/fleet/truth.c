@@ -100,6 +100,11 @@ static void count_host(struct count *c, const struct speaker *s)
     c->all.orphans += l.orphans;
 }
 
+static const char *name_of(const struct cat_image *image)
+{
+    return image->name_count > 0 ? image->names[0] : "";
+}
+
 static size_t count_images(struct count *c, size_t *presences)
 {
     const struct catalogue *cat = c->fleet->catalogue;
@@ -114,7 +119,7 @@ static size_t count_images(struct count *c, size_t *presences)
         json_array_append_new(c->image_rows,
                               json_pack("{s:s, s:s, s:i, s:i}", "id",
                                         digest_text(&cat->images[i].id, text), "name",
-                                        cat->images[i].name, "hosts", (int)c->image_hosts[i],
+                                        name_of(&cat->images[i]), "hosts", (int)c->image_hosts[i],
                                         "layers", (int)cat->images[i].depth));
     }
     return distinct;
