@@ -116,9 +116,7 @@ static void end_idle_calls(struct grpc_conn *conn, uint64_t now)
 static void close_handles(struct grpc_conn *conn);
 static void wind_up(struct grpc_conn *conn);
 
-/* Whether bytes of the peer lie unread: then it is we who are late, as when a fleet comes at once.
- */
-static bool has_unread(const struct grpc_conn *conn)
+bool grpc_conn_has_unread(const struct grpc_conn *conn)
 {
     int fd, bytes = 0;
 
@@ -130,7 +128,7 @@ static void on_late(struct grpc_conn *conn)
 {
     bool joining = conn->state == GRPC_CONN_HANDSHAKE || conn->state == GRPC_CONN_OPEN;
 
-    if (conn->server && joining && has_unread(conn)) {
+    if (conn->server && joining && grpc_conn_has_unread(conn)) {
         grpc_conn_deadline(conn, PATIENCE_MS);
         return;
     }
@@ -267,6 +265,7 @@ void grpc_conn_init(struct grpc_conn *conn, uv_loop_t *loop)
     list_init(&conn->mark);
     list_init(&conn->calls);
     list_init(&conn->node);
+    list_init(&conn->place);
     uv_timer_init(loop, &conn->timer);
     conn->timer.data = conn;
     conn->shutdown.data = conn;

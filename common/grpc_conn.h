@@ -96,7 +96,7 @@ struct grpc_conn {
     void *owner;
     bool server;
     struct tls_ticket *ticket; /* client: of the TLS session to resume, or NULL */
-    struct list node;          /* the owner's */
+    struct list node, place;   /* the owner's */
 
     enum grpc_conn_state state;
     union grpc_io io;
@@ -118,6 +118,7 @@ struct grpc_conn {
     char peer[64];
     /* milliseconds of uv_now() */
     uint64_t deadline;     /* of the state; 0: none */
+    uint64_t held_since;   /* the owner's, of its place */
     uint64_t heard;        /* last byte received */
     uint64_t moved;        /* last time the kernel took bytes of the write queue */
     uint64_t given, taken; /* bytes given to the stream; those it had written at `moved` */
@@ -140,6 +141,9 @@ extern const struct h2_handler grpc_conn_h2_events; /* its argument is the conne
 void grpc_conn_stop(struct grpc_conn *conn);
 /* Whether calls may begin and send. */
 bool grpc_conn_is_up(const struct grpc_conn *conn);
+/* Whether bytes of the peer lie unread: then it is we who are late, as when a fleet comes at once.
+ */
+bool grpc_conn_has_unread(const struct grpc_conn *conn);
 /* Sets the state's deadline and the timer. 0: none. */
 void grpc_conn_deadline(struct grpc_conn *conn, uint64_t after_ms);
 /* One handle or request less; at none on_closed comes. */

@@ -27,7 +27,7 @@ static void on_connection(uv_stream_t *stream, int status)
     struct err err;
 
     if (status == 0) {
-        grpc_server_accept(listener);
+        grpc_gate_knock(listener);
         return;
     }
     uvx_fail(&err, status, "accept");
@@ -47,6 +47,7 @@ static void on_listener_closed(uv_handle_t *handle)
 void grpc_listener_close(struct grpc_listener *listener)
 {
     list_remove(&listener->node);
+    list_remove(&listener->waiting);
     uv_close(&listener->io.handle, on_listener_closed);
 }
 
@@ -71,6 +72,7 @@ static struct grpc_listener *listener_new(struct grpc_server *server, bool is_un
         return NULL;
     }
     listener->io.handle.data = listener;
+    list_init(&listener->waiting);
     list_push(&server->listeners, &listener->node);
     server->listener_count++;
     return listener;

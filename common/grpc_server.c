@@ -14,6 +14,7 @@ static void on_request(struct grpc_conn *conn, int32_t stream, const struct h2_h
                        size_t count);
 static void on_down(struct grpc_conn *conn);
 static void on_conn_closed(struct grpc_conn *conn);
+static void on_gate_closed(uv_handle_t *handle);
 static void on_pump_closed(struct grpc_pump *pump);
 
 static const struct grpc_conn_events conn_events = {
@@ -56,6 +57,7 @@ static void on_request(struct grpc_conn *conn, int32_t stream, const struct h2_h
     const char *path = grpc_header(list, count, ":path");
     struct grpc_call *call;
 
+    grpc_gate_leave(conn->owner, conn);
     if (method == NULL || strcmp(method, "POST") != 0) {
         grpc_conn_refuse(conn, stream, "405");
         return;
@@ -90,6 +92,7 @@ void grpc_server_complain(struct grpc_server *server, const char *peer, const st
 /* A peer that simply goes is no news; one that is refused or breaks the protocol is. */
 static void on_down(struct grpc_conn *conn)
 {
+    grpc_gate_leave(conn->owner, conn);
     if (conn->why.kind != ERR_UNAVAILABLE)
         grpc_server_complain(conn->owner, conn->peer, &conn->why);
 }
@@ -98,6 +101,7 @@ static void on_conn_closed(struct grpc_conn *conn)
 {
     struct grpc_server *server = conn->owner;
 
+    grpc_gate_leave(server, conn);
     list_remove(&conn->node);
     server->conn_count--;
     free(conn);
@@ -191,6 +195,7 @@ void grpc_server_accept(struct grpc_listener *listener)
     if (conn == NULL) { /* the peer waits until there is memory */
         err_set(&err, ERR_NO_MEMORY, "accept");
         grpc_server_complain(server, "", &err);
+        grpc_gate_wait(listener);
         return;
     }
     conn->pump = &server->pump;
@@ -199,6 +204,7 @@ void grpc_server_accept(struct grpc_listener *listener)
     conn->owner = server;
     conn->server = true;
     grpc_conn_init(conn, server->loop);
+    grpc_gate_enter(server, conn);
     list_push(&server->conns, &conn->node);
     server->conn_count++;
     if (begin_conn(listener, conn, &err) != 0)
@@ -221,6 +227,7 @@ int grpc_server_open(struct grpc_server **out, uv_loop_t *loop, const struct grp
     list_init(&server->listeners);
     list_init(&server->conns);
     grpc_pump_open(&server->pump, loop);
+    grpc_gate_open(server);
     *out = server;
     return 0;
 }
@@ -247,7 +254,14 @@ void grpc_server_close(struct grpc_server *server, void (*on_closed)(void *arg),
 void grpc_server_check_closed(struct grpc_server *server)
 {
     if (server->closing && server->listener_count == 0 && server->conn_count == 0)
-        grpc_pump_close(&server->pump, on_pump_closed);
+        uv_close((uv_handle_t *)&server->gate.timer, on_gate_closed);
+}
+
+static void on_gate_closed(uv_handle_t *handle)
+{
+    struct grpc_server *server = handle->data;
+
+    grpc_pump_close(&server->pump, on_pump_closed);
 }
 
 static void on_pump_closed(struct grpc_pump *pump)

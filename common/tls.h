@@ -6,7 +6,8 @@
  * CA verifies against the system's store. ALPN is "h2" on both sides.
  *
  * Sessions can be resumed (RFC 8446 section 2.2) without certificates being sent and verified
- * again: a server keeps those of its context in memory, a client keeps its newest in a ticket.
+ * again: a server keeps those of its context in memory, one for each name of a peer's certificate;
+ * a client keeps its newest in a ticket.
  * Each is used once, and none later than TLS_SESSION_MS after the handshake in which certificates
  * were verified, nor when one of these has expired since. No data goes before the handshake.
  *
@@ -21,7 +22,7 @@
 #include "common/buf.h"
 
 #define TLS_SESSION_MS (60 * 60 * 1000)
-#define TLS_SESSIONS_MAX 100000 /* kept by a server: 30 MB, or 130 of peers with 1 KB of names */
+#define TLS_SESSIONS_MAX 100000 /* kept by a server: 40 MB, or 140 of peers with 1 KB of names */
 
 struct tls_files {
     const char *cert; /* PEM chain; NULL on a client: anonymous */

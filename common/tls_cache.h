@@ -1,9 +1,11 @@
 /*
  * tls_cache: the sessions that a server would resume, in memory only. Private to tls*.c.
  *
- * An entry is what a resumption needs and no more (some 300 bytes; a kept OpenSSL session with
- * its certificate is 11 KB). Each is given out once. The cache is bounded: past its maximum the
- * oldest goes, and so do those whose time is over.
+ * An entry is what a resumption needs and no more (some 400 bytes; a kept OpenSSL session with
+ * its certificate is 11 KB). Each is given out once. The cache is bounded: a certificate has as
+ * many entries as DNS names, or one, and its newest takes the place of its oldest (peers without a
+ * certificate share one entry); past the cache's maximum the oldest of all goes, and so do those
+ * whose time is over.
  *
  * Threads: one.
  */
@@ -18,8 +20,7 @@
 #define TLS_CACHE_NAMES_MAX 1024 /* bytes of a peer's names; with more it shakes hands in full */
 
 struct tls_cached {
-    struct list age;         /* private: in the cache's order */
-    struct tls_cached *next; /* private: of the same bucket */
+    struct list age, by_id, by_peer; /* private: in the cache's order and buckets */
     uint8_t id[TLS_CACHE_ID];
     uint8_t secret[48]; /* as long as the longest hash of a TLS 1.3 cipher */
     size_t secret_len;

@@ -66,6 +66,7 @@ static void note_certificate(struct tls_identity *id, const X509 *cert)
 {
     GENERAL_NAMES *list = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
 
+    X509_digest(cert, EVP_sha256(), id->fingerprint, NULL);
     note_common_name(id, cert);
     id->has_san = X509_get_ext_by_NID(cert, NID_subject_alt_name, -1) >= 0;
     if (list != NULL)

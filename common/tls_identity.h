@@ -14,12 +14,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define TLS_FINGERPRINT 32 /* bytes of a SHA-256 */
+
 struct tls_identity {
     unsigned refs;
     uint64_t verified_ns; /* monotonic: the handshake in which certificates were verified */
     int64_t until_s;      /* Unix seconds: the first notAfter of its chain; INT64_MAX: none */
-    size_t bytes;         /* of all its names */
-    char *common_name;    /* or NULL */
+    uint8_t fingerprint[TLS_FINGERPRINT]; /* of the certificate; zeros: there was none */
+    size_t bytes;                         /* of all its names */
+    char *common_name;                    /* or NULL */
     bool has_san;
     char **names; /* DNS subjectAltNames */
     size_t name_count;

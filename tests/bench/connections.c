@@ -61,7 +61,7 @@ int main(int argc, char **argv)
     struct level none, first, all, again_first, again;
     struct peers_server server;
 
-    peers_open(&server);
+    peers_open(&server, n);
     none = look(&server, 0);
     peers_say(&server, n / 5);
     first = look(&server, n / 5);

@@ -167,7 +167,7 @@ static void round_of(size_t n, int round, double values[FIGURES][ROUNDS])
     struct peers_server server;
 
     peers_pin(1); /* the child's */
-    peers_open(&server);
+    peers_open(&server, n);
     peers_pin(0);
     bare(&server.pki, &values[BARE_FULL][round], &values[BARE_RESUMED][round]);
     herd(&server, n, &values[FULL_CPU][round], &values[FULL_WALL][round]);

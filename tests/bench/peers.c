@@ -30,17 +30,17 @@ static void need(bool good, const char *what)
     exit(1);
 }
 
-static struct tls_context *context(const struct pki *pki, bool server)
+static struct tls_context *context(const struct pki *pki, const char *name, bool server)
 {
-    char cert[PKI_PATH], key[PKI_PATH], ca[PKI_PATH];
-    struct tls_files files = {
-        .cert = pki_path(pki, server ? "server.pem" : "client.pem", cert),
-        .key = pki_path(pki, server ? "server.key" : "client.key", key),
-        .ca = pki_path(pki, "ca.pem", ca),
-    };
+    char file[32], cert[PKI_PATH], key[PKI_PATH], ca[PKI_PATH];
+    struct tls_files files = {.ca = pki_path(pki, "ca.pem", ca)};
     struct tls_context *tls = NULL;
     struct err err = {0};
 
+    snprintf(file, sizeof(file), "%s.pem", name);
+    files.cert = pki_path(pki, file, cert);
+    snprintf(file, sizeof(file), "%s.key", name);
+    files.key = pki_path(pki, file, key);
     must(server ? tls_server_context(&tls, &files, &err) : tls_client_context(&tls, &files, &err),
          &err, "TLS");
     return tls;
@@ -67,7 +67,7 @@ struct client {
 struct crowd {
     uv_loop_t loop;
     uv_pipe_t orders;
-    struct tls_context *tls;
+    struct tls_context **tls; /* as many clients as its certificate has names share each */
     struct uvx_address address;
     struct client *clients;
     size_t count;
@@ -107,15 +107,16 @@ static void on_ready(struct grpc_client *client, void *arg)
     need(grpc_client_call(client, "/bench/Hold", &handler, arg, &err) != NULL, err.text);
 }
 
-static void join(struct crowd *c, struct client *k)
+static void join(struct crowd *c, size_t number)
 {
     static const struct grpc_client_events events = {.on_ready = on_ready, .on_down = on_down};
     struct grpc_limits l = peers_limits();
+    struct client *k = &c->clients[number];
     struct err err = {0};
 
     k->crowd = c;
-    must(grpc_client_open(&k->client, &c->loop, &l, &c->address, c->tls, "localhost", &events, k,
-                          &err),
+    must(grpc_client_open(&k->client, &c->loop, &l, &c->address, c->tls[number / PKI_SHARERS],
+                          "localhost", &events, k, &err),
          &err, "client");
     grpc_client_use_ticket(k->client, &k->ticket);
 }
@@ -124,7 +125,7 @@ static void obey(struct crowd *c, size_t count)
 {
     if (count > 0) {
         while (c->count < count)
-            join(c, &c->clients[c->count++]);
+            join(c, c->count++);
         return;
     }
     while (c->count > 0)
@@ -150,6 +151,21 @@ static void on_order(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf)
         obey(c, c->order);
 }
 
+static struct tls_context **contexts(const struct pki *pki, size_t clients)
+{
+    size_t count = (clients + PKI_SHARERS - 1) / PKI_SHARERS;
+    struct tls_context **tls = calloc(count, sizeof(struct tls_context *));
+    char name[32];
+
+    need(tls != NULL, "contexts");
+    for (size_t i = 0; i < count; i++) {
+        snprintf(name, sizeof(name), "host-%zu", i);
+        pki_issue_shared(pki, name);
+        tls[i] = context(pki, name, false);
+    }
+    return tls;
+}
+
 static void run_crowd(const struct pki *pki, int orders, int port, size_t max)
 {
     struct crowd c = {0};
@@ -158,7 +174,7 @@ static void run_crowd(const struct pki *pki, int orders, int port, size_t max)
 
     snprintf(text, sizeof(text), "127.0.0.1:%d", port);
     must(uvx_address_parse(&c.address, text, "0", &err), &err, "address");
-    c.tls = context(pki, false);
+    c.tls = contexts(pki, max);
     c.clients = calloc(max, sizeof(*c.clients));
     need(c.clients != NULL, "clients");
     uv_loop_init(&c.loop);
@@ -194,28 +210,27 @@ static int on_call(struct grpc_call *call, void *arg, struct err *err)
     return 0;
 }
 
-size_t peers_raise_file_limit(void)
+void peers_raise_file_limit(void)
 {
     struct rlimit files;
 
     need(getrlimit(RLIMIT_NOFILE, &files) == 0, "file limit");
     files.rlim_cur = files.rlim_max;
     need(setrlimit(RLIMIT_NOFILE, &files) == 0, "file limit");
-    return (size_t)files.rlim_max;
 }
 
-void peers_open(struct peers_server *s)
+void peers_open(struct peers_server *s, size_t max)
 {
     static const struct grpc_method methods[] = {{"/bench/Hold", on_call}, {NULL, NULL}};
     struct grpc_limits l = peers_limits();
     struct uvx_address address;
     struct err err = {0};
-    size_t max = peers_raise_file_limit();
     int ends[2];
 
+    peers_raise_file_limit();
     *s = (struct peers_server){0};
     pki_make(&s->pki);
-    s->tls = context(&s->pki, true);
+    s->tls = context(&s->pki, "server", true);
     uv_loop_init(&s->loop);
     must(uvx_address_parse(&address, "127.0.0.1:0", "0", &err), &err, "address");
     must(grpc_server_open(&s->server, &s->loop, &l, methods, s, &err), &err, "server");

@@ -25,8 +25,8 @@ struct peers_server {
     int orders; /* pipe to the child */
 };
 
-/* Starts both sides. */
-void peers_open(struct peers_server *s);
+/* Starts both sides, for as many connections. */
+void peers_open(struct peers_server *s, size_t max);
 void peers_close(struct peers_server *s);
 
 /* Tells the child how many connections there shall be. At 0 all are cut off at once; the next ones
@@ -39,8 +39,8 @@ void peers_wait_opened(struct peers_server *s, size_t opened);
 
 /* How our ends of connections are: patient, and without PINGs. */
 struct grpc_limits peers_limits(void);
-/* As many open files as this process may have; returns how many. */
-size_t peers_raise_file_limit(void);
+/* As many open files as this process may have. */
+void peers_raise_file_limit(void);
 /* This process, and all children of it that begin later, run on this processor only. */
 void peers_pin(int cpu);
 /* "--connections N" of the command line, or `otherwise`. */

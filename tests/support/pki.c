@@ -126,9 +126,9 @@ void pki_make(struct pki *pki)
     drop(&other);
 }
 
-void pki_issue(const struct pki *pki, const char *name)
+static void issue_leaf(const struct pki *pki, const char *name, const char *alt_names)
 {
-    char path[PKI_PATH], alt_names[PKI_PATH];
+    char path[PKI_PATH];
     const struct wish wish = {name, name, alt_names, -DAY, DAY};
     struct identity ca = {0};
     FILE *f = fopen(pki_path(pki, "ca.pem", path), "re");
@@ -141,9 +141,28 @@ void pki_issue(const struct pki *pki, const char *name)
     ca.key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
     fclose(f);
     check(ca.cert != NULL && ca.key != NULL);
-    snprintf(alt_names, sizeof(alt_names), "DNS:%s", name);
     issue_and_save(pki, &ca, &wish);
     drop(&ca);
+}
+
+void pki_issue(const struct pki *pki, const char *name)
+{
+    char alt_names[PKI_PATH];
+
+    snprintf(alt_names, sizeof(alt_names), "DNS:%s", name);
+    issue_leaf(pki, name, alt_names);
+}
+
+void pki_issue_shared(const struct pki *pki, const char *name)
+{
+    char alt_names[PKI_SHARERS * PKI_PATH];
+    size_t len = 0;
+
+    for (unsigned i = 0; i < PKI_SHARERS; i++)
+        len += (size_t)snprintf(alt_names + len, sizeof(alt_names) - len, "%sDNS:%s-%u",
+                                i == 0 ? "" : ",", name, i);
+    check(len < sizeof(alt_names));
+    issue_leaf(pki, name, alt_names);
 }
 
 void pki_remove(struct pki *pki)

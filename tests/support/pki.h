@@ -23,6 +23,9 @@ void pki_make(struct pki *pki);
 void pki_remove(struct pki *pki);
 /* One more: `name`.pem and `name`.key for DNS `name`, signed by ca. */
 void pki_issue(const struct pki *pki, const char *name);
+/* The same for the DNS names `name`-0 to `name`-9. */
+#define PKI_SHARERS 10
+void pki_issue_shared(const struct pki *pki, const char *name);
 /* "dir/name" in `out`, which is returned. */
 const char *pki_path(const struct pki *pki, const char *name, char out[PKI_PATH]);
 

@@ -8,13 +8,28 @@
 #define HOUR 3600000000000u
 #define NOW (5 * (uint64_t)HOUR)
 #define TODAY 1800000000 /* Unix seconds */
+#define MANY 5000        /* names: what is tested is not how many sessions one certificate has */
 
-static struct tls_identity *verified(uint64_t at_ns, int64_t until_s)
+/* Of the certificate with this number, whose names nobody asks for. */
+static struct tls_identity *of_certificate(unsigned number, size_t names)
 {
     struct tls_identity *id = calloc(1, sizeof(*id));
 
     assert_non_null(id);
     id->refs = 1;
+    id->verified_ns = NOW;
+    id->until_s = INT64_MAX;
+    memcpy(id->fingerprint, &number, sizeof(number));
+    id->name_count = names;
+    id->names = calloc(names + 1, sizeof(*id->names));
+    assert_non_null(id->names);
+    return id;
+}
+
+static struct tls_identity *verified(uint64_t at_ns, int64_t until_s)
+{
+    struct tls_identity *id = of_certificate(0, MANY);
+
     id->verified_ns = at_ns;
     id->until_s = until_s;
     return id;
@@ -97,6 +112,68 @@ static void it_ends_with_the_certificate(void **state)
     assert_false(take(c, 2, NOW, TODAY + 61));
 }
 
+static void a_newer_session_takes_the_place_of_the_same_certificates(void **state)
+{
+    AUTO(tls_cache_close) struct tls_cache *c = open_cache(2);
+    AUTO(tls_identity_unref) struct tls_identity *other = of_certificate(1, 1);
+
+    (void)state;
+    add(c, 1000, other);
+    for (unsigned i = 0; i < 100; i++) { /* each a full handshake with the one certificate */
+        AUTO(tls_identity_unref) struct tls_identity *id = of_certificate(2, 1);
+
+        add(c, i, id);
+    }
+    assert_int_equal(tls_cache_count(c), 2);
+    assert_false(take(c, 98, NOW, TODAY));
+    assert_true(take(c, 99, NOW, TODAY));
+    assert_true(take(c, 1000, NOW, TODAY));
+}
+
+static void hosts_that_share_a_certificate_have_a_session_each(void **state)
+{
+    AUTO(tls_cache_close) struct tls_cache *c = open_cache(10);
+    AUTO(tls_identity_unref) struct tls_identity *id = of_certificate(1, 3);
+
+    (void)state;
+    for (unsigned i = 1; i <= 4; i++)
+        add(c, i, id);
+    assert_int_equal(tls_cache_count(c), 3);
+    assert_false(take(c, 1, NOW, TODAY)); /* the oldest */
+    assert_true(take(c, 3, NOW, TODAY));
+    add(c, 5, id); /* takes the place of the one used */
+    assert_true(take(c, 2, NOW, TODAY));
+    assert_true(take(c, 4, NOW, TODAY));
+    assert_true(take(c, 5, NOW, TODAY));
+}
+
+static void peers_without_a_name_share_one_session(void **state)
+{
+    AUTO(tls_cache_close) struct tls_cache *c = open_cache(10);
+    AUTO(tls_identity_unref) struct tls_identity *id = of_certificate(0, 0);
+
+    (void)state;
+    add(c, 1, id);
+    add(c, 2, id);
+    assert_int_equal(tls_cache_count(c), 1);
+    assert_true(take(c, 2, NOW, TODAY));
+}
+
+static void ten_thousand_certificates_are_told_apart(void **state)
+{
+    AUTO(tls_cache_close) struct tls_cache *c = open_cache(20000);
+
+    (void)state;
+    for (unsigned i = 0; i < 20000; i++) {
+        AUTO(tls_identity_unref) struct tls_identity *id = of_certificate(i % 10000, 1);
+
+        add(c, i, id);
+    }
+    assert_int_equal(tls_cache_count(c), 10000);
+    for (unsigned i = 10000; i < 20000; i++)
+        assert_true(take(c, i, NOW, TODAY));
+}
+
 static void past_the_maximum_the_oldest_goes(void **state)
 {
     AUTO(tls_cache_close) struct tls_cache *c = open_cache(1000);
@@ -158,6 +235,10 @@ int main(void)
         cmocka_unit_test(a_session_is_given_out_once),
         cmocka_unit_test(its_lifetime_counts_from_the_verification_of_certificates),
         cmocka_unit_test(it_ends_with_the_certificate),
+        cmocka_unit_test(a_newer_session_takes_the_place_of_the_same_certificates),
+        cmocka_unit_test(hosts_that_share_a_certificate_have_a_session_each),
+        cmocka_unit_test(peers_without_a_name_share_one_session),
+        cmocka_unit_test(ten_thousand_certificates_are_told_apart),
         cmocka_unit_test(past_the_maximum_the_oldest_goes),
         cmocka_unit_test(those_whose_time_is_over_go_first),
         cmocka_unit_test(a_peer_with_very_many_names_is_not_kept),

@@ -155,6 +155,30 @@ static void two_clients_do_not_get_each_others_names(void **state)
     tls_context_close(&other_ctx);
 }
 
+/* A certificate with two names has two sessions. */
+static void full_handshakes_leave_no_more_sessions_than_names(void **state)
+{
+    AUTO(world_close) struct world w;
+    struct tls_ticket tickets[3];
+
+    (void)state;
+    world_open(&w);
+    for (int i = 0; i < 3; i++) {
+        assert_true(meet(&w));
+        assert_false(both_resumed(&w));
+        part(&w);
+        tickets[i] = w.ticket;
+        w.ticket = (struct tls_ticket){0};
+    }
+    for (int i = 0; i < 3; i++) { /* the newest first, or its own next one would push it out */
+        tls_ticket_close(&w.ticket);
+        w.ticket = tickets[2 - i];
+        assert_true(meet(&w));
+        assert_int_equal(both_resumed(&w), i < 2);
+        part(&w);
+    }
+}
+
 static void a_session_is_used_once(void **state)
 {
     AUTO(world_close) struct world w;
@@ -341,6 +365,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_next_connection_resumes_and_knows_its_peer),
         cmocka_unit_test(two_clients_do_not_get_each_others_names),
+        cmocka_unit_test(full_handshakes_leave_no_more_sessions_than_names),
         cmocka_unit_test(a_session_is_used_once),
         cmocka_unit_test(without_a_ticket_the_handshake_is_full),
         cmocka_unit_test(a_ticket_serves_one_name_only),
