@@ -54,17 +54,26 @@ static void share_layer(struct charge *charges, const struct ledger_layer *l,
     }
 }
 
-static size_t count_uses(const struct fleet *f, const struct copies *copies,
-                         const struct standing *images)
+void charge_count_extras(int64_t *extras, const struct fleet *f, const struct copies *copies)
 {
-    size_t count = copies->count;
+    for (size_t i = 0; i < copies->count; i++) {
+        uint32_t layer = copies->list[i].layer;
+
+        if (!copies->list[i].by_image)
+            extras[layer == FLEET_NONE ? f->layer_count : layer]++;
+    }
+}
+
+static size_t count_uses(const struct fleet *f, const struct standing *images)
+{
+    size_t count = f->layer_count + 1;
 
     for (size_t i = 0; i < f->image_count; i++)
         count += images[i].unpacked > 0 ? f->images[i].chain_count : 0;
     return count;
 }
 
-static size_t list_uses(struct use *uses, const struct fleet *f, const struct copies *copies,
+static size_t list_uses(struct use *uses, const struct fleet *f, const int64_t *extras,
                         const struct standing *images)
 {
     uint32_t nobody = (uint32_t)f->image_count, no_layer = (uint32_t)f->layer_count;
@@ -80,26 +89,23 @@ static size_t list_uses(struct use *uses, const struct fleet *f, const struct co
                 (struct use){layer == FLEET_NONE ? no_layer : layer, i, images[i].unpacked};
         }
     }
-    for (size_t i = 0; i < copies->count; i++) {
-        const struct copy *c = &copies->list[i];
-
-        if (!c->by_image)
-            uses[count++] = (struct use){c->layer == FLEET_NONE ? no_layer : c->layer, nobody, 1};
-    }
+    for (uint32_t i = 0; i <= no_layer; i++)
+        if (extras[i] > 0)
+            uses[count++] = (struct use){i, nobody, extras[i]};
     return count;
 }
 
-struct charge *charge_images(const struct fleet *f, const struct copies *copies,
+struct charge *charge_images(const struct fleet *f, const int64_t *extras,
                              const struct ledgers *ledgers, const struct standing *images,
                              struct arena *arena, struct err *err)
 {
     struct charge *charges = arena_array(arena, f->image_count + 1, sizeof(*charges), err);
-    struct use *uses = arena_array(arena, count_uses(f, copies, images), sizeof(*uses), err);
+    struct use *uses = arena_array(arena, count_uses(f, images), sizeof(*uses), err);
     size_t count;
 
     if (charges == NULL || uses == NULL)
         return NULL;
-    count = list_uses(uses, f, copies, images);
+    count = list_uses(uses, f, extras, images);
     qsort(uses, count, sizeof(*uses), by_layer_then_image);
     for (size_t first = 0, next; first < count; first = next) {
         for (next = first; next < count && uses[next].layer == uses[first].layer; next++)

@@ -18,8 +18,13 @@ struct charge {
     int64_t stored, unique, replicas, duplicates, layout, unsplit;
 };
 
-/* One for each image and, last, one for what no image explains; in `arena`, NULL on failure. */
-struct charge *charge_images(const struct fleet *f, const struct copies *copies,
+/* Counts the copies that no image explains, by layer; `extras` has one more for those whose layer
+ * is not known. */
+void charge_count_extras(int64_t *extras, const struct fleet *f, const struct copies *copies);
+
+/* One for each image and, last, one for what no image explains; in `arena`, NULL on failure.
+ * `extras` counts the latter's copies. */
+struct charge *charge_images(const struct fleet *f, const int64_t *extras,
                              const struct ledgers *ledgers, const struct standing *images,
                              struct arena *arena, struct err *err);
 

@@ -1,7 +1,10 @@
 #include "collector/census/copies.h"
 
-/* What the store at hand says about a chain; valid where `store` is its index + 1. */
+/* A chain, with what is needed of it side by side: a fleet has millions of copies. */
 struct mark {
+    uint32_t layer;
+    int64_t nominal; /* of the layer */
+    /* What the store at hand says about it; valid where `store` is its index + 1. */
     uint32_t store;
     bool added, missing, measured;
     int64_t bytes;
@@ -20,7 +23,7 @@ static struct mark *mark_of(struct copies_maker *d, uint32_t store, uint32_t cha
     struct mark *m = &d->marks[chain];
 
     if (m->store != store + 1)
-        *m = (struct mark){.store = store + 1};
+        *m = (struct mark){.layer = m->layer, .nominal = m->nominal, .store = store + 1};
     return m;
 }
 
@@ -44,14 +47,14 @@ static void read_facts(struct copies_maker *d, uint32_t store)
     }
 }
 
-static void set_size(struct copy *c, const struct mark *m, int64_t nominal)
+static void set_size(struct copy *c, const struct mark *m)
 {
     if (m->measured) {
         c->size = COPY_MEASURED;
         c->bytes = m->bytes;
-    } else if (nominal != FLEET_UNKNOWN) {
+    } else if (m->nominal != FLEET_UNKNOWN) {
         c->size = COPY_ESTIMATED;
-        c->bytes = nominal;
+        c->bytes = m->nominal;
     } else {
         c->size = COPY_UNKNOWN;
     }
@@ -63,7 +66,6 @@ static int add(struct copies_maker *d, uint32_t store, uint32_t chain, bool by_i
 {
     struct copies *out = d->out;
     struct mark *m = mark_of(d, store, chain);
-    uint32_t layer = d->f->chains[chain].layer;
     struct copy *list;
 
     if (m->added)
@@ -78,8 +80,12 @@ static int add(struct copies_maker *d, uint32_t store, uint32_t chain, bool by_i
         return -1;
     out->list = list;
     list += out->count++;
-    *list = (struct copy){.store = store, .chain = chain, .layer = layer, .by_image = by_image};
-    set_size(list, m, fleet_nominal(d->f, list->layer));
+    *list = (struct copy){.store = store,
+                          .chain = chain,
+                          .layer = m->layer,
+                          .nominal = m->nominal,
+                          .by_image = by_image};
+    set_size(list, m);
     return 0;
 }
 
@@ -115,12 +121,16 @@ static int derive_store(struct copies_maker *d, uint32_t store, struct err *err)
 int copies_open(struct copies_maker **out, const struct fleet *f, struct arena *arena,
                 struct err *err)
 {
+    struct mark *marks = arena_array(arena, f->chain_count, sizeof(*marks), err);
+
     *out = arena_alloc(arena, sizeof(**out), err);
-    if (*out == NULL)
+    if (*out == NULL || marks == NULL)
         return -1;
-    **out = (struct copies_maker){.marks =
-                                      arena_array(arena, f->chain_count, sizeof(struct mark), err)};
-    return (*out)->marks != NULL ? 0 : -1;
+    **out = (struct copies_maker){.marks = marks};
+    for (size_t i = 0; i < f->chain_count; i++)
+        marks[i] = (struct mark){.layer = f->chains[i].layer,
+                                 .nominal = fleet_nominal(f, f->chains[i].layer)};
+    return 0;
 }
 
 int copies_of_host(struct copies_maker *d, struct copies *out, const struct fleet *f, uint32_t host,

@@ -74,6 +74,7 @@ static void book_chain(struct ledgers *out, const struct fleet *f, size_t index,
 
     if (nominal != FLEET_UNKNOWN)
         ledger_add(l, &stored, ledger_times(l, others, nominal));
+    l->overflow = l->overflow || c->allocated_bytes < 0; /* a sum past 63 bits came out so */
     out->chains[index] = (struct ledger_chain){c->copies, stored};
     out->missing += c->missing;
     to->copies += c->copies;
@@ -101,6 +102,7 @@ static void book_spaces(struct ledger *l, const struct counted *c)
     l->blobs_only = c->blobs_only;
     l->orphans = c->orphans;
     l->upper_bound = c->upper_bounds > 0;
+    l->overflow = l->overflow || c->blobs_kept < 0 || c->blobs_only < 0 || c->orphans < 0;
     ledger_add(l, &l->stored, c->blobs_kept);
     ledger_add(l, &l->stored, c->blobs_only);
     ledger_add(l, &l->stored, c->orphans);

@@ -106,7 +106,7 @@ struct fleet_presence { /* runs of one store, sorted by image */
     uint32_t parent; /* image */
     bool unpacked;
     int64_t from_s;
-    struct fleet_run names; /* in place_names; presences may share a run */
+    struct fleet_run names; /* in place_names, a run for all hosts that list it so */
 };
 
 struct fleet_repo_digest { /* distinct over the fleet */
@@ -155,7 +155,7 @@ struct fleet {
     struct fleet_image *images;
     struct fleet_name *names;
     struct fleet_presence *presences; /* now, in present stores */
-    uint32_t *place_names;            /* names of presences */
+    uint32_t *place_names;            /* names of presences, also of such as are over */
     struct fleet_repo_digest *repo_digests;
     struct fleet_past_name *past_names;
     struct fleet_exception *exceptions; /* these four: of present stores */

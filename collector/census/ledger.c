@@ -5,20 +5,22 @@
 
 /* The copies of one layer on one host, by how near they are to each other. */
 struct group {
-    int64_t copies, stores, engines, users; /* engines: distinct (user, engine) */
-    int64_t bytes, measured, estimated;
+    uint32_t copies, stores, engines, users; /* engines: distinct (user, engine) */
+    uint32_t measured, estimated;
+    int64_t bytes;
 };
 
 /* The host at hand, layer by layer. */
-struct booking {
-    struct ledgers *out;
+struct ledger_pass {
+    struct ledgers *sums; /* layers and chains over all hosts; NULL: not wanted */
     const struct fleet *f;
+    struct ledger *host;
     struct held {
         uint32_t host; /* + 1, that the rest is of */
         struct group group;
-        const struct copy *last;
-    } * held;       /* by layer; one more for all whose layer is not known */
-    uint32_t *seen; /* the host's layers */
+        const struct copy *last; /* none before the first */
+    } * held;                    /* by layer; one more for all whose layer is not known */
+    uint32_t *seen;              /* the host's layers */
     size_t seen_count;
 };
 
@@ -61,8 +63,8 @@ static void add_to_group(const struct fleet *f, struct ledger *l, struct group *
     ledger_add(l, &g->bytes, c->bytes);
 }
 
-static void book_causes(struct ledger *l, const struct group *g, int64_t nominal,
-                        struct ledger_layer *layer)
+/* The copies beyond the first, by what sets them apart. */
+static int64_t extra_copies(const struct group *g, enum ledger_cause cause)
 {
     const int64_t extra[LEDGER_CAUSES] = {
         [CAUSE_PARENTS] = g->copies - g->stores,
@@ -71,19 +73,33 @@ static void book_causes(struct ledger *l, const struct group *g, int64_t nominal
         [CAUSE_USERS] = g->users - 1,
     };
 
-    for (int i = 0; i < LEDGER_CAUSES; i++) {
-        layer->cause_copies[i] += extra[i];
-        if (nominal == FLEET_UNKNOWN)
-            continue;
-        l->cause_copies[i] += extra[i];
-        ledger_add(l, &l->by_cause[i], ledger_times(l, extra[i], nominal));
+    return extra[cause];
+}
+
+static void book_causes(struct ledger *l, const struct group *g, int64_t nominal)
+{
+    for (int i = 0; i < LEDGER_CAUSES && g->copies > 1; i++) {
+        int64_t extra = extra_copies(g, (enum ledger_cause)i);
+
+        l->cause_copies[i] += extra;
+        ledger_add(l, &l->by_cause[i], ledger_times(l, extra, nominal));
     }
+}
+
+/* What one host holds of one layer, in the layer's sums. */
+static void book_layer(struct ledger *l, struct ledger_layer *layer, const struct group *g)
+{
+    layer->copies += g->copies;
+    layer->measured += g->measured;
+    layer->hosts++;
+    ledger_add(l, &layer->stored, g->bytes);
+    for (int i = 0; i < LEDGER_CAUSES; i++)
+        layer->cause_copies[i] += extra_copies(g, (enum ledger_cause)i);
 }
 
 /* Books what one host holds of one layer. The sum of a(k) goes to `stored` copy by copy elsewhere,
  * so that the two sides of the identity are two computations. */
-static void book_group(struct ledger *l, struct ledger_layer *layer, int64_t nominal,
-                       const struct group *g)
+static void book_group(struct ledger *l, int64_t nominal, const struct group *g)
 {
     int64_t layout = 0;
 
@@ -92,32 +108,29 @@ static void book_group(struct ledger *l, struct ledger_layer *layer, int64_t nom
     l->estimated += g->estimated;
     l->unknown += g->copies - g->measured - g->estimated;
     l->layers++;
-    layer->copies += g->copies;
-    layer->measured += g->measured;
-    layer->hosts++;
-    ledger_add(l, &layer->stored, g->bytes);
-    book_causes(l, g, nominal, layer);
     if (nominal == FLEET_UNKNOWN) {
         ledger_add(l, &l->unsplit, g->bytes);
         return;
     }
+    book_causes(l, g, nominal);
     if (__builtin_sub_overflow(g->bytes, ledger_times(l, g->copies, nominal), &layout))
         l->overflow = true;
     ledger_add(l, &l->unique, nominal);
-    ledger_add(l, &l->duplicates, ledger_times(l, g->copies - 1, nominal));
+    ledger_add(l, &l->duplicates, ledger_times(l, (int64_t)g->copies - 1, nominal));
     ledger_add(l, &l->layout, layout);
 }
 
-static void book_copy(struct booking *b, uint32_t host, const struct copy *c)
+static void book_copy(struct ledger_pass *b, uint32_t host, const struct copy *c)
 {
     uint32_t layer = c->layer == FLEET_NONE ? (uint32_t)b->f->layer_count : c->layer;
-    struct ledger *l = &b->out->hosts[host];
-    struct ledger_chain *chain = &b->out->chains[c->chain];
+    struct ledger *l = b->host;
     struct held *held = &b->held[layer];
 
     ledger_add(l, &l->stored, c->bytes);
-    chain->copies++;
-    ledger_add(l, &chain->stored, c->bytes);
+    if (b->sums != NULL) {
+        b->sums->chains[c->chain].copies++;
+        ledger_add(l, &b->sums->chains[c->chain].stored, c->bytes);
+    }
     if (held->host != host + 1) {
         *held = (struct held){.host = host + 1};
         b->seen[b->seen_count++] = layer;
@@ -126,35 +139,22 @@ static void book_copy(struct booking *b, uint32_t host, const struct copy *c)
     held->last = c;
 }
 
-static void book_groups(struct booking *b, uint32_t host)
+static void book_groups(struct ledger_pass *b)
 {
     for (size_t i = 0; i < b->seen_count; i++) {
-        uint32_t layer = b->seen[i];
-        int64_t nominal =
-            layer < b->f->layer_count ? b->f->layers[layer].nominal_bytes : FLEET_UNKNOWN;
+        const struct held *held = &b->held[b->seen[i]];
 
-        book_group(&b->out->hosts[host], &b->out->layers[layer], nominal, &b->held[layer].group);
+        book_group(b->host, held->last->nominal, &held->group);
+        if (b->sums != NULL)
+            book_layer(b->host, &b->sums->layers[b->seen[i]], &held->group);
     }
     b->seen_count = 0;
 }
 
-/* Copies come host by host, as the stores do. */
-static void book_copies(struct booking *b, const struct copies *copies)
+static void book_spaces(struct ledger *l, const struct fleet *f, const struct fleet_store *store)
 {
-    for (size_t i = 0; i < copies->count; i++) {
-        uint32_t host = b->f->stores[copies->list[i].store].host;
-
-        book_copy(b, host, &copies->list[i]);
-        if (i + 1 == copies->count || b->f->stores[copies->list[i + 1].store].host != host)
-            book_groups(b, host);
-    }
-}
-
-static void book_spaces(struct ledgers *out, const struct fleet *f)
-{
-    for (size_t i = 0; i < f->space_count; i++) {
-        const struct fleet_space *s = &f->spaces[i];
-        struct ledger *l = &out->hosts[f->stores[s->store].host];
+    for (uint32_t i = 0; i < store->spaces.count; i++) {
+        const struct fleet_space *s = &f->spaces[store->spaces.first + i];
 
         if (s->klass == REC_SPACE_BLOBS)
             ledger_add(l, strcmp(s->kind, "only") == 0 ? &l->blobs_only : &l->blobs_kept, s->bytes);
@@ -167,7 +167,7 @@ static void book_spaces(struct ledgers *out, const struct fleet *f)
     }
 }
 
-static void add_host(struct ledger *fleet, const struct ledger *host)
+static void sum_host(struct ledger *fleet, const struct ledger *host)
 {
     ledger_add(fleet, &fleet->stored, host->stored);
     ledger_add(fleet, &fleet->blobs_kept, host->blobs_kept);
@@ -231,23 +231,56 @@ int ledger_open(struct ledgers *out, const struct fleet *f, struct arena *arena,
     return out->chains != NULL ? 0 : -1;
 }
 
+int ledger_pass_open(struct ledger_pass **out, const struct fleet *f, struct ledgers *sums,
+                     struct arena *arena, struct err *err)
+{
+    struct ledger_pass *b = arena_alloc(arena, sizeof(*b), err);
+
+    if (b == NULL)
+        return -1;
+    *b = (struct ledger_pass){.sums = sums, .f = f};
+    b->held = arena_array(arena, f->layer_count + 1, sizeof(*b->held), err);
+    b->seen = arena_array(arena, f->layer_count + 1, sizeof(*b->seen), err);
+    *out = b;
+    return b->held != NULL && b->seen != NULL ? 0 : -1;
+}
+
+void ledger_pass_host(struct ledger_pass *b, struct ledger *to, const struct fleet *f,
+                      uint32_t host, const struct copies *copies)
+{
+    const struct fleet_run *stores = &f->hosts[host].stores;
+
+    b->f = f;
+    b->host = to;
+    *to = (struct ledger){0};
+    for (size_t i = 0; i < copies->count; i++)
+        book_copy(b, host, &copies->list[i]);
+    book_groups(b);
+    for (uint32_t s = stores->first; s < stores->first + stores->count; s++)
+        if (f->stores[s].present)
+            book_spaces(to, f, &f->stores[s]);
+}
+
 int ledger_compute(struct ledgers *out, const struct fleet *f, const struct copies *copies,
                    struct arena *arena, struct err *err)
 {
-    struct booking b = {.out = out, .f = f};
+    struct ledger_pass *b;
+    size_t next = 0;
 
-    if (ledger_open(out, f, arena, err) != 0)
+    if (ledger_open(out, f, arena, err) != 0 || ledger_pass_open(&b, f, out, arena, err) != 0)
         return -1;
     out->hosts = arena_array(arena, f->host_count, sizeof(*out->hosts), err);
-    b.held = arena_array(arena, f->layer_count + 1, sizeof(*b.held), err);
-    b.seen = arena_array(arena, f->layer_count + 1, sizeof(*b.seen), err);
-    if (out->hosts == NULL || b.held == NULL || b.seen == NULL)
+    if (out->hosts == NULL)
         return -1;
+    for (uint32_t host = 0; host < f->host_count; host++) {
+        struct copies own = {.list = copies->list + next};
+
+        for (; next < copies->count && f->stores[copies->list[next].store].host == host; next++)
+            own.count++;
+        ledger_pass_host(b, &out->hosts[host], f, host, &own);
+        sum_host(&out->fleet, &out->hosts[host]);
+    }
     out->missing = (int64_t)copies->missing;
-    book_copies(&b, copies);
-    book_spaces(out, f);
-    for (size_t i = 0; i < f->host_count; i++)
-        add_host(&out->fleet, &out->hosts[i]);
     ledger_derive(out, f);
     return 0;
 }
@@ -272,7 +305,7 @@ int64_t ledger_copies_bytes(const struct ledger *l)
     return l->stored - l->blobs_kept - l->blobs_only - l->orphans;
 }
 
-static int check_one(const struct ledger *l, const char *of, struct err *err)
+int ledger_check_one(const struct ledger *l, const char *of, struct err *err)
 {
     int64_t causes = 0;
 
@@ -300,7 +333,7 @@ static int check_hosts(const struct ledgers *l, const struct fleet *f, struct er
     uint64_t needed = 0, duplicates = 0;
 
     for (size_t i = 0; i < f->host_count; i++) {
-        if (check_one(&l->hosts[i], f->hosts[i].name, err) != 0)
+        if (ledger_check_one(&l->hosts[i], f->hosts[i].name, err) != 0)
             return -1;
         needed += (uint64_t)l->hosts[i].unique;
         duplicates += (uint64_t)l->hosts[i].duplicates;
@@ -320,7 +353,7 @@ static int check_hosts(const struct ledgers *l, const struct fleet *f, struct er
 
 int ledger_check(const struct ledgers *l, const struct fleet *f, struct err *err)
 {
-    if (check_one(&l->fleet, "the fleet", err) != 0)
+    if (ledger_check_one(&l->fleet, "the fleet", err) != 0)
         return -1;
     return l->hosts != NULL ? check_hosts(l, f, err) : 0;
 }

@@ -72,14 +72,27 @@ void ledger_derive(struct ledgers *out, const struct fleet *f);
 void ledger_add(struct ledger *l, int64_t *total, int64_t bytes);
 int64_t ledger_times(struct ledger *l, int64_t count, int64_t bytes);
 
+/* The ledgers of hosts, one after the other; in `arena`. `f` is the fleet that they are of. `sums`,
+ * if not NULL, gets what its layers and chains sum up over all of them, after ledger_open(). */
+struct ledger_pass;
+int ledger_pass_open(struct ledger_pass **out, const struct fleet *f, struct ledgers *sums,
+                     struct arena *arena, struct err *err);
+
+/* The ledger of one more host, whose spaces `f` has, from its copies. Each host once. */
+void ledger_pass_host(struct ledger_pass *b, struct ledger *to, const struct fleet *f,
+                      uint32_t host, const struct copies *copies);
+
 /* Computes all of them. The copies are read only; results lie in `arena`. */
 int ledger_compute(struct ledgers *out, const struct fleet *f, const struct copies *copies,
                    struct arena *arena, struct err *err);
 
 /* Whether the two sides agree: for the fleet and, where they are here, for each host, and the hosts
- * with the fleet. A
- * difference is a bug of this program and ERR_CONFLICT says where; ERR_LIMIT for overflow. */
+ * with the fleet. A difference is a bug of this program and ERR_CONFLICT says where; ERR_LIMIT for
+ * overflow. */
 int ledger_check(const struct ledgers *l, const struct fleet *f, struct err *err);
+
+/* The same for a single ledger; `of` names it. */
+int ledger_check_one(const struct ledger *l, const char *of, struct err *err);
 
 /* unique + replicas + duplicates + layout + unsplit + blobs + orphans */
 int64_t ledger_terms(const struct ledger *l);

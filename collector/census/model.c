@@ -48,7 +48,7 @@ static void add_residual(struct model_pass *p, const struct fleet *f, uint32_t h
 
     for (size_t i = 0; i < count; i++) {
         uint32_t layer = copies[i].layer;
-        int64_t nominal = fleet_nominal(f, layer);
+        int64_t nominal = copies[i].nominal;
 
         stored += copies[i].bytes;
         if (layer == FLEET_NONE || p->held[layer] == host + 1)

@@ -10,6 +10,7 @@
 struct search {
     struct resolution *out;
     const struct fleet *f;
+    const struct standing *images;
     struct arena *arena;
     size_t cap;
     char hex[DIGEST_HEX + 1]; /* the digits asked for, lower case */
@@ -139,8 +140,9 @@ static int drop_idle_names(struct search *s, struct err *err)
 
     if (used == NULL)
         return -1;
-    for (size_t i = 0; i < s->f->place_name_count; i++)
-        used[s->f->place_names[i]] = true;
+    for (size_t i = 0; i < s->f->image_count; i++)
+        for (uint32_t n = 0; n < s->images[i].name_count; n++)
+            used[s->images[i].names[n]] = true;
     for (size_t i = 0; i < s->f->past_name_count; i++)
         used[s->f->past_names[i].name] = true;
     for (size_t i = 0; i < out->count; i++)
@@ -173,10 +175,10 @@ static void count_digests(struct resolution *out)
             out->digests++;
 }
 
-int resolve(struct resolution *out, const struct fleet *f, const char *text, struct arena *arena,
-            struct err *err)
+int resolve(struct resolution *out, const struct fleet *f, const struct standing *images,
+            const char *text, struct arena *arena, struct err *err)
 {
-    struct search s = {.out = out, .f = f, .arena = arena};
+    struct search s = {.out = out, .f = f, .images = images, .arena = arena};
     bool is_hex = read_hex(&s, text);
     bool only_digest = is_hex && strncmp(text, ALGORITHM, strlen(ALGORITHM)) == 0;
 

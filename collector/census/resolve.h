@@ -40,8 +40,8 @@ struct resolution {
 };
 
 /* Finds everything that `text` may mean; nothing found is no error. */
-int resolve(struct resolution *out, const struct fleet *f, const char *text, struct arena *arena,
-            struct err *err);
+int resolve(struct resolution *out, const struct fleet *f, const struct standing *images,
+            const char *text, struct arena *arena, struct err *err);
 
 /* Marks the images that the hits mean: those that have (ever: had) the name, have the ID, the
  * manifest or index, or contain the layer or chain. `marks` is parallel to the fleet's images. */

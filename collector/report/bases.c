@@ -2,6 +2,7 @@
 
 #include "collector/census/os_release.h"
 #include "collector/report/parts.h"
+#include "collector/report/walk.h"
 
 static const struct sheet_column columns[] = {
     {"base", "CORE BUILD", CELL_TEXT, false},
@@ -89,9 +90,20 @@ int part_core_counts(struct census *c, struct answer *a, struct err *err)
     return 0;
 }
 
+static int add_hosts(const struct walk *w, const struct fleet *f, uint32_t host,
+                     const struct copies *copies, struct err *err)
+{
+    (void)copies;
+    (void)err;
+    bases_add_host(w->data, f, host);
+    return 0;
+}
+
 static int fill(struct census *c, struct answer *a, struct err *err)
 {
-    if (part_core_counts(c, a, err) != 0)
+    const struct walk w = {.visit = add_hosts, .data = &c->bases};
+
+    if (walk_hosts(c, &w, err) != 0 || part_core_counts(c, a, err) != 0)
         return -1;
     answer_sheet(a, "rows", NULL, false, columns);
     for (uint32_t i = 0; i < c->bases.count; i++)
@@ -102,7 +114,5 @@ static int fill(struct census *c, struct answer *a, struct err *err)
 
 const struct report report_bases = {.name = "bases",
                                     .needs = NEEDS_PRESENCE | NEEDS_CONTENT | NEEDS_SIZES,
-                                    .counted = true,
-                                    .walk = WALK_BASES,
                                     .sort = "images:desc",
                                     .fill = fill};

@@ -2,6 +2,8 @@
 
 #include "collector/census/charge.h"
 #include "collector/report/parts.h"
+#include "collector/report/walk.h"
+#include "collector/store/read_fleet.h"
 
 static int fill_causes(struct census *c, struct answer *a, struct err *err)
 {
@@ -94,6 +96,8 @@ static int fill_hosts(struct census *c, struct answer *a, struct err *err)
         {NULL, NULL, 0, false},
     };
 
+    if (walk_ledgers(c, NULL, err) != 0)
+        return -1;
     answer_sheet(a, "rows", NULL, false, columns);
     a->sort = "duplicates_bytes:desc";
     for (size_t i = 0; i < c->fleet.host_count; i++) {
@@ -221,12 +225,48 @@ static int add_charge(struct census *c, struct answer *a, uint32_t index, const 
     return 0;
 }
 
+/* Copies that no image explains. */
+struct extras {
+    bool *hosts;     /* that have chains which may be such */
+    int64_t *layers; /* charge.h */
+};
+
+static bool has_extras(const struct walk *w, const struct fleet *f, uint32_t host)
+{
+    const struct extras *extras = w->data;
+
+    (void)f;
+    return extras->hosts[host];
+}
+
+static int count_extras(const struct walk *w, const struct fleet *f, uint32_t host,
+                        const struct copies *copies, struct err *err)
+{
+    const struct extras *extras = w->data;
+
+    (void)host;
+    (void)err;
+    charge_count_extras(extras->layers, f, copies);
+    return 0;
+}
+
 static int fill_images(struct census *c, struct answer *a, struct err *err)
 {
-    struct charge *parts =
-        charge_images(&c->fleet, &c->copies, &c->ledgers, c->images, c->arena, err);
+    struct extras extras = {
+        .hosts = arena_array(c->arena, c->fleet.host_count, sizeof(bool), err),
+        .layers = arena_array(c->arena, c->fleet.layer_count + 1, sizeof(int64_t), err)};
+    const struct walk w = {.what = READ_PLACES,
+                           .copies = true,
+                           .wants = has_extras,
+                           .visit = count_extras,
+                           .data = &extras};
     uint32_t nobody = (uint32_t)c->fleet.image_count;
+    struct charge *parts;
 
+    if (extras.hosts == NULL || extras.layers == NULL ||
+        read_extra_hosts(c->reading, extras.hosts, err) != 0 || walk_hosts(c, &w, err) != 0)
+        return -1;
+    parts = charge_images(&c->fleet, extras.layers, &c->ledgers, c->images, c->arena, err);
     if (parts == NULL)
         return -1;
     answer_sheet(a, "rows", NULL, false, image_columns);
@@ -264,7 +304,5 @@ static int fill(struct census *c, struct answer *a, struct err *err)
     return 0;
 }
 
-const struct report report_duplicates = {.name = "duplicates",
-                                         .needs = NEEDS_PRESENCE | NEEDS_CONTENT | NEEDS_SIZES,
-                                         .counted = true,
-                                         .fill = fill};
+const struct report report_duplicates = {
+    .name = "duplicates", .needs = NEEDS_PRESENCE | NEEDS_CONTENT | NEEDS_SIZES, .fill = fill};

@@ -2,6 +2,7 @@
 
 #include "collector/report/host_story.h"
 #include "collector/report/parts.h"
+#include "collector/store/read_fleet.h"
 
 static int fill_identity(struct census *c, struct answer *a, const struct fleet_host *h,
                          struct err *err)
@@ -126,7 +127,8 @@ static struct walk walk_spaces(const struct fleet *f, const struct fleet_host *h
     return w;
 }
 
-static int fill_space(struct census *c, struct answer *a, uint32_t index, struct err *err)
+static int fill_space(struct census *c, struct answer *a, const struct fleet_host *h,
+                      int64_t explained, struct err *err)
 {
     static const struct sheet_column columns[] = {
         {"allocated_bytes", "allocated under the roots", CELL_BYTES, false},
@@ -139,8 +141,7 @@ static int fill_space(struct census *c, struct answer *a, uint32_t index, struct
     };
     struct sheet *s = answer_sheet(a, "space", "Space", true, columns);
     struct sheet_cell *row = sheet_row(a, s, err);
-    struct walk w = walk_spaces(&c->fleet, &c->fleet.hosts[index]);
-    int64_t explained = c->ledgers.hosts[index].stored;
+    struct walk w = walk_spaces(&c->fleet, h);
 
     if (row == NULL)
         return -1;
@@ -216,20 +217,37 @@ static int fill_images(struct census *c, struct answer *a, const struct fleet_ho
     return 0;
 }
 
+/* Reads the host and makes its ledger. */
+static int compute_host(struct census *c, uint32_t host, struct ledger *ledger, struct err *err)
+{
+    struct copies_maker *maker;
+    struct ledger_pass *pass;
+    struct copies copies;
+
+    if (read_one_host(c->reading, &c->fleet, host, READ_PLACES | READ_CONTAINERS | READ_TEXTS,
+                      c->arena, err) != 0 ||
+        copies_open(&maker, &c->fleet, c->arena, err) != 0 ||
+        copies_of_host(maker, &copies, &c->fleet, host, c->arena, err) != 0 ||
+        ledger_pass_open(&pass, &c->fleet, NULL, c->arena, err) != 0)
+        return -1;
+    ledger_pass_host(pass, ledger, &c->fleet, host, &copies);
+    return ledger_check_one(ledger, c->fleet.hosts[host].name, err);
+}
+
 static int fill(struct census *c, struct answer *a, struct err *err)
 {
     const struct fleet_host *h;
     struct host_story story;
+    struct ledger ledger;
     uint32_t index = 0;
 
-    if (part_find_host(c, &index, err) != 0 ||
+    if (part_find_host(c, &index, err) != 0 || compute_host(c, index, &ledger, err) != 0 ||
         read_host(c->store, &story, &c->fleet, index, c->arena, err) != 0)
         return -1;
     h = &c->fleet.hosts[index];
     if (fill_identity(c, a, h, err) != 0 || fill_stores(c, a, h, err) != 0 ||
-        story_problems(c, a, &story, err) != 0 ||
-        part_ledger(a, "ledger", &c->ledgers.hosts[index], err) != 0 ||
-        fill_space(c, a, index, err) != 0 || fill_images(c, a, h, err) != 0 ||
+        story_problems(c, a, &story, err) != 0 || part_ledger(a, "ledger", &ledger, err) != 0 ||
+        fill_space(c, a, h, ledger.stored, err) != 0 || fill_images(c, a, h, err) != 0 ||
         story_incarnations(c, a, &story, err) != 0 || story_events(a, &story, err) != 0)
         return -1;
     if (!h->present)

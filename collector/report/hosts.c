@@ -1,4 +1,6 @@
 #include "collector/report/parts.h"
+#include "collector/report/walk.h"
+#include "collector/store/read_fleet.h"
 
 static const struct sheet_column columns[] = {
     {"host", "HOST", CELL_TEXT, false},
@@ -50,25 +52,34 @@ static struct counts count(const struct fleet *f, const struct fleet_host *h)
     return n;
 }
 
-/* Left unknown for a host that is in no sum. */
-static void fill_sums(const struct census *c, uint32_t index, struct sheet_cell *row)
+static int count_host(const struct walk *w, const struct fleet *f, uint32_t host,
+                      const struct copies *copies, struct err *err)
 {
-    const struct ledger *l = &c->ledgers.hosts[index];
-    struct counts n = count(&c->fleet, &c->fleet.hosts[index]);
+    struct counts *counts = w->data;
 
-    row[5] = cell_number(n.stores);
-    row[6] = cell_number(n.not_ok);
-    row[7] = cell_number(n.problems);
-    row[8] = cell_number(n.images);
-    row[9] = cell_number(n.running);
-    row[10] = cell_number(n.containers);
+    (void)copies;
+    (void)err;
+    counts[host] = count(f, &f->hosts[host]);
+    return 0;
+}
+
+/* Left unknown for a host that is in no sum. */
+static void fill_sums(const struct ledger *l, const struct counts *n, struct sheet_cell *row)
+{
+    row[5] = cell_number(n->stores);
+    row[6] = cell_number(n->not_ok);
+    row[7] = cell_number(n->problems);
+    row[8] = cell_number(n->images);
+    row[9] = cell_number(n->running);
+    row[10] = cell_number(n->containers);
     row[11] = cell_number(l->stored);
     row[12] = cell_number(l->unique);
     row[13] = cell_number(l->duplicates);
     row[14] = cell_number(l->orphans);
 }
 
-static int add_host(struct census *c, struct answer *a, uint32_t index, struct err *err)
+static int add_host(struct census *c, struct answer *a, uint32_t index, const struct counts *n,
+                    struct err *err)
 {
     const struct fleet_host *h = &c->fleet.hosts[index];
     struct sheet_cell *row = sheet_row(a, a->rows, err);
@@ -87,21 +98,27 @@ static int add_host(struct census *c, struct answer *a, uint32_t index, struct e
     row[19] = cell_text(h->address);
     row[20] = cell_number(h->generation);
     if (h->present)
-        fill_sums(c, index, row);
+        fill_sums(&c->ledgers.hosts[index], n, row);
     return 0;
 }
 
 static int fill(struct census *c, struct answer *a, struct err *err)
 {
+    struct counts *counts = arena_array(c->arena, c->fleet.host_count, sizeof(*counts), err);
+    const struct walk also = {.what = READ_CONTAINERS, .visit = count_host, .data = counts};
+
+    if (counts == NULL || walk_ledgers(c, &also, err) != 0)
+        return -1;
     answer_sheet(a, "rows", NULL, false, columns);
     for (uint32_t i = 0; i < c->fleet.host_count; i++)
         if (c->fleet.hosts[i].selected && c->fleet.hosts[i].ended_s == 0 &&
-            add_host(c, a, i, err) != 0)
+            add_host(c, a, i, &counts[i], err) != 0)
             return -1;
     return 0;
 }
 
 const struct report report_hosts = {.name = "hosts",
                                     .needs = NEEDS_PRESENCE | NEEDS_CONTENT | NEEDS_SIZES,
+                                    .texts = true,
                                     .sort = "host",
                                     .fill = fill};

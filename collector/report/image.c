@@ -239,15 +239,19 @@ static int fill_places(struct census *c, struct answer *a, uint32_t index, struc
     };
     const struct fleet *f = &c->fleet;
     struct sheet *s = answer_sheet(a, "places", "Places", false, columns);
+    bool *marks = arena_array(c->arena, f->image_count, sizeof(*marks), err);
+    struct past past;
 
+    if (marks == NULL)
+        return -1;
+    marks[index] = true;
+    if (read_stays(c->reading, &c->fleet, &past, marks, c->arena, err) != 0)
+        return -1;
     for (size_t i = 0; i < f->presence_count; i++) {
         const struct fleet_presence *p = &f->presences[i];
         const struct fleet_store *store = &f->stores[p->store];
-        struct sheet_cell *row;
+        struct sheet_cell *row = sheet_row(a, s, err);
 
-        if (p->image != index)
-            continue;
-        row = sheet_row(a, s, err);
         if (row == NULL ||
             part_names(c, f->place_names + p->names.first, p->names.count, &row[3], err) != 0)
             return -1;

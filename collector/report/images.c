@@ -62,8 +62,5 @@ static int fill(struct census *c, struct answer *a, struct err *err)
     return 0;
 }
 
-const struct report report_images = {.name = "images",
-                                     .needs = NEEDS_PRESENCE | NEEDS_CONTENT,
-                                     .counted = true,
-                                     .sort = "hosts:desc",
-                                     .fill = fill};
+const struct report report_images = {
+    .name = "images", .needs = NEEDS_PRESENCE | NEEDS_CONTENT, .sort = "hosts:desc", .fill = fill};

@@ -1,4 +1,6 @@
 #include "collector/report/parts.h"
+#include "collector/report/walk.h"
+#include "collector/store/read_fleet.h"
 
 static int fill_layer(struct census *c, struct answer *a, uint32_t index, struct err *err)
 {
@@ -50,29 +52,61 @@ static int fill_layer(struct census *c, struct answer *a, uint32_t index, struct
     return 0;
 }
 
-/* Where one chain of the layer lies. */
-struct spread {
-    int64_t hosts, stores, bytes;
-    uint32_t last_host;
+/* Copies of a chain beyond the first on one host, by chain. */
+struct again {
+    uint32_t layer;
+    int64_t *copies;
+    uint32_t *last_host; /* + 1 */
 };
 
-static struct spread *spread_chains(struct census *c, uint32_t layer, struct err *err)
+/* In one store a chain lies once. */
+static bool has_stores(const struct walk *w, const struct fleet *f, uint32_t host)
 {
-    struct spread *list = arena_array(c->arena, c->fleet.chain_count, sizeof(*list), err);
+    const struct fleet_run *stores = &f->hosts[host].stores;
+    uint32_t present = 0;
 
-    for (size_t i = 0; list != NULL && i < c->copies.count; i++) {
-        const struct copy *k = &c->copies.list[i];
-        uint32_t host = c->fleet.stores[k->store].host;
-        struct spread *at = &list[k->chain];
+    (void)w;
+    for (uint32_t s = stores->first; s < stores->first + stores->count; s++)
+        present += f->stores[s].present;
+    return present > 1;
+}
 
-        if (k->layer != layer)
+static int count_again(const struct walk *w, const struct fleet *f, uint32_t host,
+                       const struct copies *copies, struct err *err)
+{
+    struct again *again = w->data;
+
+    (void)f;
+    (void)err;
+    for (size_t i = 0; i < copies->count; i++) {
+        const struct copy *k = &copies->list[i];
+
+        if (k->layer != again->layer)
             continue;
-        at->hosts += at->last_host != host + 1;
-        at->last_host = host + 1;
-        at->stores++;
-        at->bytes += k->bytes;
+        again->copies[k->chain] += again->last_host[k->chain] == host + 1;
+        again->last_host[k->chain] = host + 1;
     }
-    return list;
+    return 0;
+}
+
+/* Only hosts with several stores can have a chain again, and only where the layer's counters say
+ * that one has the layer in a second store is there anything to look for. */
+static int find_again(struct census *c, struct again *again, struct err *err)
+{
+    const struct walk w = {.what = READ_PLACES,
+                           .copies = true,
+                           .wants = has_stores,
+                           .visit = count_again,
+                           .data = again};
+    const int64_t *causes = c->ledgers.layers[again->layer].cause_copies;
+
+    again->copies = arena_array(c->arena, c->fleet.chain_count, sizeof(*again->copies), err);
+    again->last_host = arena_array(c->arena, c->fleet.chain_count, sizeof(*again->last_host), err);
+    if (again->copies == NULL || again->last_host == NULL)
+        return -1;
+    if (causes[CAUSE_STORES] + causes[CAUSE_ENGINES] + causes[CAUSE_USERS] == 0)
+        return 0;
+    return walk_hosts(c, &w, err);
 }
 
 static int fill_chains(struct census *c, struct answer *a, uint32_t layer, struct err *err)
@@ -86,16 +120,17 @@ static int fill_chains(struct census *c, struct answer *a, uint32_t layer, struc
         {"stored_bytes", "STORED", CELL_BYTES, false},
         {NULL, NULL, 0, false},
     };
-    struct spread *spread = spread_chains(c, layer, err);
+    struct again again = {.layer = layer};
 
-    if (spread == NULL)
+    if (find_again(c, &again, err) != 0)
         return -1;
     answer_sheet(a, "rows", "Chains", false, columns);
     for (size_t i = 0; i < c->fleet.chain_count; i++) {
         const struct fleet_chain *chain = &c->fleet.chains[i];
+        const struct ledger_chain *sums = &c->ledgers.chains[i];
         struct sheet_cell *row;
 
-        if (spread[i].stores == 0)
+        if (chain->layer != layer || sums->copies == 0)
             continue;
         row = sheet_row(a, a->rows, err);
         if (row == NULL)
@@ -104,9 +139,9 @@ static int fill_chains(struct census *c, struct answer *a, uint32_t layer, struc
         row[1] = cell_digest(chain->parent == FLEET_NONE ? NULL
                                                          : &c->fleet.chains[chain->parent].digest);
         row[2] = cell_size((int64_t)chain->depth - 1);
-        row[3] = cell_number(spread[i].hosts);
-        row[4] = cell_number(spread[i].stores);
-        row[5] = cell_number(spread[i].bytes);
+        row[3] = cell_number(sums->copies - again.copies[i]);
+        row[4] = cell_number(sums->copies);
+        row[5] = cell_number(sums->stored);
     }
     return 0;
 }

@@ -85,6 +85,5 @@ static int fill(struct census *c, struct answer *a, struct err *err)
 
 const struct report report_layers = {.name = "layers",
                                      .needs = NEEDS_PRESENCE | NEEDS_CONTENT | NEEDS_SIZES,
-                                     .counted = true,
                                      .sort = "stored_bytes:desc",
                                      .fill = fill};

@@ -3,9 +3,6 @@
 #include "collector/census/counted.h"
 #include "collector/report/coverage_sheet.h"
 #include "collector/store/read_fleet.h"
-#include "common/cleanup.h"
-
-#define HOST_MEMORY_MAX ((size_t)1 << 30) /* bytes, for the rows of one host */
 
 static int mark_layers(struct census *c, struct err *err)
 {
@@ -29,10 +26,12 @@ static int mark_layers(struct census *c, struct err *err)
 /* From every row of presence. */
 static int compute_all(struct census *c, struct err *err)
 {
-    if (copies_derive(&c->copies, &c->fleet, c->arena, err) != 0)
+    struct copies copies;
+
+    if (copies_derive(&copies, &c->fleet, c->arena, err) != 0)
         return -1;
     c->images = standing_compute(&c->fleet, c->arena, err);
-    if (c->images == NULL || ledger_compute(&c->ledgers, &c->fleet, &c->copies, c->arena, err) != 0)
+    if (c->images == NULL || ledger_compute(&c->ledgers, &c->fleet, &copies, c->arena, err) != 0)
         return -1;
     return ledger_check(&c->ledgers, &c->fleet, err);
 }
@@ -46,88 +45,7 @@ static int compute_counted(struct census *c, const struct counted *counted, stru
     return ledger_check(&c->ledgers, &c->fleet, err);
 }
 
-/* ---- host by host ---------------------------------------------------------------------------- */
-
-/* One pass over the hosts, for what no counter tells. */
-struct walk {
-    struct census *c;
-    struct reading *reading;     /* NULL: all rows are in the fleet */
-    struct model_pass *model;    /* NULL: not wanted */
-    struct copies_maker *copies; /* of hosts that are read */
-    size_t next_copy;            /* of the fleet's copies, which come host by host */
-};
-
-static void add_host(struct walk *w, const struct fleet *f, uint32_t host,
-                     const struct copies *copies)
-{
-    bases_add_host(&w->c->bases, f, host);
-    if (w->model != NULL)
-        model_add_host(w->model, f, host, copies->list, copies->count);
-}
-
-static int read_and_add_host(struct walk *w, uint32_t host, struct err *err)
-{
-    AUTO(arena_close) struct arena *arena = NULL;
-    struct copies copies = {0};
-    struct fleet f;
-
-    if (arena_open(&arena, HOST_MEMORY_MAX, err) != 0 ||
-        read_one_host(w->reading, &f, host, w->model != NULL, arena, err) != 0)
-        return -1;
-    if (w->model != NULL && copies_of_host(w->copies, &copies, &f, host, arena, err) != 0)
-        return -1;
-    add_host(w, &f, host, &copies);
-    return 0;
-}
-
-static void add_host_of_fleet(struct walk *w, uint32_t host)
-{
-    const struct fleet *f = &w->c->fleet;
-    const struct copies *all = &w->c->copies;
-    struct copies own = {0};
-
-    if (w->next_copy < all->count)
-        own.list = &all->list[w->next_copy];
-    while (w->next_copy < all->count && f->stores[all->list[w->next_copy].store].host == host) {
-        w->next_copy++;
-        own.count++;
-    }
-    add_host(w, f, host, &own);
-}
-
-static int walk(struct census *c, const struct report *report, struct reading *reading,
-                struct err *err)
-{
-    struct walk w = {.c = c, .reading = reading};
-
-    if (report->walk == WALK_NOT)
-        return 0;
-    if (report->walk == WALK_MODEL &&
-        model_open(&w.model, &c->fleet, &c->ledgers, &c->bases, c->arena, err) != 0)
-        return -1;
-    if (w.model != NULL && reading != NULL && copies_open(&w.copies, &c->fleet, c->arena, err) != 0)
-        return -1;
-    for (uint32_t i = 0; i < c->fleet.host_count; i++) {
-        if (!c->fleet.hosts[i].present)
-            continue;
-        if (reading == NULL)
-            add_host_of_fleet(&w, i);
-        else if (read_and_add_host(&w, i, err) != 0)
-            return -1;
-    }
-    if (w.model != NULL)
-        model_close(w.model, &c->model);
-    return 0;
-}
-
 /* ---- one answer ------------------------------------------------------------------------------ */
-
-/* The counters are over the whole fleet, and tell no host from another. */
-static bool is_counted(const struct report *report, const struct report_request *request)
-{
-    return report->counted && request->label_count == 0 && request->by != BY_HOST &&
-           request->by != BY_IMAGE;
-}
 
 static int arrange(struct answer *out, const struct report *report,
                    const struct report_request *request, struct err *err)
@@ -147,25 +65,23 @@ static int arrange(struct answer *out, const struct report *report,
     return 0;
 }
 
-/* *reading gets the one to walk on with; NULL where all rows were read. */
-static int read_and_compute(struct census *c, const struct report *report,
-                            const struct read_options *options, struct reading **reading,
-                            struct err *err)
+/* The counters are over the whole fleet, and tell no host from another. */
+static int read_and_compute(struct census *c, const struct read_options *options, struct err *err)
 {
     struct counted *counted;
 
-    *reading = NULL;
-    if (!is_counted(report, c->request))
-        return read_fleet(c->store, &c->fleet, options, c->arena, err) == 0 ? compute_all(c, err)
-                                                                            : -1;
+    if (options->label_count > 0)
+        return read_fleet(c->store, &c->fleet, options, &c->reading, c->arena, err) == 0
+                   ? compute_all(c, err)
+                   : -1;
     counted = arena_alloc(c->arena, sizeof(*counted), err);
     if (counted == NULL ||
-        read_counted(c->store, &c->fleet, counted, options, reading, c->arena, err) != 0)
+        read_counted(c->store, &c->fleet, counted, options, &c->reading, c->arena, err) != 0)
         return -1;
     return compute_counted(c, counted, err);
 }
 
-/* The coverage comes before the walk, which has presences of its own. */
+/* The coverage comes before the report, which may read presence of its own. */
 static int answer(struct census *c, struct answer *out, const struct report *report,
                   struct err *err)
 {
@@ -174,15 +90,15 @@ static int answer(struct census *c, struct answer *out, const struct report *rep
                                          .label_count = c->request->label_count,
                                          .fresh_within_s = c->request->fresh_within_s,
                                          .digests = report->digests,
-                                         .past = report->past};
+                                         .past = report->past,
+                                         .texts = report->texts};
     struct coverage coverage;
-    struct reading *reading;
 
-    if (read_and_compute(c, report, &options, &reading, err) != 0 || mark_layers(c, err) != 0 ||
+    if (read_and_compute(c, &options, err) != 0 || mark_layers(c, err) != 0 ||
         coverage_compute(&coverage, &c->fleet, &c->ledgers, c->images, c->layers_present,
                          options.fresh_within_s, report->needs, c->arena, err) != 0 ||
         bases_compute(&c->bases, &c->fleet, &c->ledgers, c->images, c->arena, err) != 0 ||
-        walk(c, report, reading, err) != 0 || report->fill(c, out, err) != 0)
+        report->fill(c, out, err) != 0)
         return -1;
     out->complete = coverage.complete;
     return coverage_fill(out, &coverage, err);

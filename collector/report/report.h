@@ -30,36 +30,26 @@ struct report_request {
     int64_t now_s;
 };
 
-/* Everything that the reports draw from, computed once for a request. Where it is all from counters
- * (struct report, counted) the rest is empty. */
+/* Everything that the reports draw from, computed once for a request: from counters or, for the
+ * hosts of a label, from their rows. What is of single hosts a report reads itself (walk.h,
+ * read_one_host(), read_stays()), and puts it here. */
 struct census {
     struct store *store;
+    struct reading *reading;
     struct fleet fleet;
-    struct copies copies;
     struct standing *images; /* parallel to the fleet's */
     struct ledgers ledgers;
-    struct bases bases;
-    struct model model;
+    struct bases bases;   /* without hosts */
     bool *layers_present; /* parallel to the fleet's layers: of a present image, or with a copy */
     const struct report_request *request;
     struct arena *arena;
 };
 
-/* What is computed from one host after the other, as no counter tells it. */
-enum report_walk {
-    WALK_NOT,
-    WALK_BASES, /* the hosts of each base */
-    WALK_MODEL, /* these, and the model */
-};
-
 struct report {
     const char *name;
-    unsigned needs;     /* of coverage, for a complete answer */
-    bool digests, past; /* what else to read: read_fleet.h */
-    bool counted; /* of the census it needs only what counters and a walk tell: no presence, copies,
-                     ledgers of hosts, nor texts of hosts and stores */
-    enum report_walk walk;
-    const char *sort; /* the order of its rows */
+    unsigned needs;            /* of coverage, for a complete answer */
+    bool digests, past, texts; /* what else to read: read_fleet.h */
+    const char *sort;          /* the order of its rows */
     int (*fill)(struct census *c, struct answer *a, struct err *err);
 };
 

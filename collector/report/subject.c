@@ -93,7 +93,7 @@ int part_find_image(const struct census *c, uint32_t *out, struct err *err)
     struct resolution r;
 
     buf_init(&k.text, ERR_TEXT_MAX);
-    if (marks == NULL || resolve(&r, &c->fleet, subject, c->arena, err) != 0)
+    if (marks == NULL || resolve(&r, &c->fleet, c->images, subject, c->arena, err) != 0)
         return -1;
     keep_kinds(&r, RESOLVED_NAME, RESOLVED_MANIFEST);
     for (int ever = 0; ever <= 1 && k.count == 0; ever++) {
@@ -121,7 +121,7 @@ int part_find_layer(const struct census *c, uint32_t *out, struct err *err)
     char text[DIGEST_TEXT];
 
     buf_init(&k.text, ERR_TEXT_MAX);
-    if (resolve(&r, &c->fleet, subject, c->arena, err) != 0)
+    if (resolve(&r, &c->fleet, c->images, subject, c->arena, err) != 0)
         return -1;
     keep_kinds(&r, RESOLVED_LAYER, RESOLVED_LAYER);
     for (size_t i = 0; i < r.count; i++) {

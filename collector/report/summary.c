@@ -1,6 +1,9 @@
 #include <inttypes.h>
 
+#include "collector/census/model.h"
 #include "collector/report/parts.h"
+#include "collector/report/walk.h"
+#include "collector/store/read_fleet.h"
 
 enum {
     HOSTS,
@@ -85,7 +88,7 @@ static int fill_fleet(struct census *c, struct answer *a, struct err *err)
     return 0;
 }
 
-static int fill_model(struct census *c, struct answer *a, struct err *err)
+static int fill_model(const struct model *m, struct answer *a, struct err *err)
 {
     static const struct sheet_column columns[] = {
         {"core_builds", "core builds (N)", CELL_COUNT, false},
@@ -101,7 +104,6 @@ static int fill_model(struct census *c, struct answer *a, struct err *err)
         {"residual_p90_share", "  of a host's stored bytes, p90", CELL_SHARE, false},
         {NULL, NULL, 0, false},
     };
-    const struct model *m = &c->model;
     struct sheet *s =
         answer_sheet(a, "model", "Model: core build x N + software x M", true, columns);
     struct sheet_cell *row = sheet_row(a, s, err);
@@ -134,9 +136,8 @@ static const struct base *widest_base(const struct bases *bases)
 }
 
 /* The sentences that answer what the product began with, as far as names and layers can. */
-static int add_sentences(struct census *c, struct answer *a, struct err *err)
+static int add_sentences(struct census *c, const struct model *m, struct answer *a, struct err *err)
 {
-    const struct model *m = &c->model;
     const struct base *widest = widest_base(&c->bases);
     char size[SIZE_TEXT], images[COUNT_TEXT], hosts[COUNT_TEXT];
     const char *name;
@@ -176,19 +177,47 @@ static int note_samples(struct census *c, struct answer *a, struct err *err)
                        samples == 1 ? "is a sample" : "are samples");
 }
 
+struct model_walk {
+    struct bases *bases;
+    struct model_pass *pass;
+};
+
+static int add_host(const struct walk *w, const struct fleet *f, uint32_t host,
+                    const struct copies *copies, struct err *err)
+{
+    struct model_walk *m = w->data;
+
+    (void)err;
+    bases_add_host(m->bases, f, host);
+    model_add_host(m->pass, f, host, copies->list, copies->count);
+    return 0;
+}
+
+static int compute_model(struct model *out, struct census *c, struct err *err)
+{
+    struct model_walk m = {.bases = &c->bases};
+    const struct walk w = {.what = READ_PLACES, .copies = true, .visit = add_host, .data = &m};
+
+    if (model_open(&m.pass, &c->fleet, &c->ledgers, &c->bases, c->arena, err) != 0 ||
+        walk_hosts(c, &w, err) != 0)
+        return -1;
+    model_close(m.pass, out);
+    return 0;
+}
+
 static int fill(struct census *c, struct answer *a, struct err *err)
 {
     const struct ledger *l = &c->ledgers.fleet;
+    struct model m;
 
+    if (compute_model(&m, c, err) != 0)
+        return -1;
     if (fill_fleet(c, a, err) != 0 || part_core_counts(c, a, err) != 0 ||
         part_headline(a, l, err) != 0 || part_ledger(a, "ledger", l, err) != 0 ||
-        fill_model(c, a, err) != 0)
+        fill_model(&m, a, err) != 0)
         return -1;
-    return note_samples(c, a, err) == 0 ? add_sentences(c, a, err) : -1;
+    return note_samples(c, a, err) == 0 ? add_sentences(c, &m, a, err) : -1;
 }
 
-const struct report report_summary = {.name = "summary",
-                                      .needs = NEEDS_PRESENCE | NEEDS_CONTENT | NEEDS_SIZES,
-                                      .counted = true,
-                                      .walk = WALK_MODEL,
-                                      .fill = fill};
+const struct report report_summary = {
+    .name = "summary", .needs = NEEDS_PRESENCE | NEEDS_CONTENT | NEEDS_SIZES, .fill = fill};

@@ -79,7 +79,7 @@ static int find_images(struct where *w, struct err *err)
     const struct fleet *f = &w->c->fleet;
     bool any = false;
 
-    if (resolve(&w->found, f, request->subject, w->c->arena, err) != 0)
+    if (resolve(&w->found, f, w->c->images, request->subject, w->c->arena, err) != 0)
         return -1;
     if (w->found.digests > 1)
         return part_fail_digests(w->c, &w->found, err);
@@ -382,7 +382,7 @@ static int fill(struct census *c, struct answer *a, struct err *err)
     struct where w = {.c = c, .a = a};
 
     if (prepare(&w, err) != 0 || find_images(&w, err) != 0 ||
-        read_past(c->store, &w.past, &c->fleet, w.all, c->arena, err) != 0)
+        read_stays(c->reading, &c->fleet, &w.past, w.all, c->arena, err) != 0)
         return -1;
     a->sheet_count = 1; /* the answer goes first, and is known last */
     if (fill_resolved(&w, err) != 0 || fill_images(&w, err) != 0 || fill_places(&w, err) != 0 ||

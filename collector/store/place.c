@@ -10,7 +10,6 @@
 enum {
     HOST_GET,
     INCARNATION_ADVANCE,
-    HOST_ADVANCE,
     STORE_GET,
     STORE_COUNT,
     STORE_ADD,
@@ -27,7 +26,6 @@ static const char *const sql[] = {
     [INCARNATION_ADVANCE] =
         "UPDATE incarnation SET generation = ?, observed_s = max(observed_s, ?),"
         " last_s = max(last_s, ?) WHERE id = ?",
-    [HOST_ADVANCE] = "UPDATE host SET last_s = max(last_s, ?) WHERE id = ?",
     [STORE_GET] = "SELECT id, gone_s IS NULL, state, look_s, sum FROM store "
                   "WHERE incarnation_id = ? AND key = ?",
     [STORE_COUNT] = "SELECT count(*) FROM store WHERE incarnation_id = ? AND gone_s IS NULL",
@@ -96,11 +94,6 @@ int place_advance(struct store *s, const struct place_host *host, uint64_t gener
     stmt_int(&advance, at_s);
     stmt_int(&advance, now_s);
     stmt_int(&advance, host->incarnation_id);
-    if (stmt_run(&advance, err) != 0)
-        return -1;
-    advance = stmt_use(s, STORE_SET_place, HOST_ADVANCE);
-    stmt_int(&advance, now_s);
-    stmt_int(&advance, host->host_id);
     return stmt_run(&advance, err);
 }
 

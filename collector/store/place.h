@@ -23,7 +23,8 @@ int place_host(struct store *s, int64_t incarnation_id, struct place_host *out, 
  * (which wins where our own clock was set back). */
 int64_t place_time(const struct place_host *host, int64_t age_ms, int64_t now_ms);
 
-/* Notes a durable report and a sign of life. */
+/* Notes a durable report. That its host lives is written with the other signs of life
+ * (apply_lives). */
 int place_advance(struct store *s, const struct place_host *host, uint64_t generation, int64_t at_s,
                   int64_t now_s, struct err *err);
 

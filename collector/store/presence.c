@@ -182,7 +182,8 @@ int presence_replace(const struct presence_at *at, const struct presence_list *n
         (now->count == 0 ||
          memcmp(held->listings, now->listings, now->count * sizeof(*now->listings)) == 0))
         return 0;
-    if (tally_take_store(at->store->tally, at->store->mirror, at->store_id, err) != 0)
+    if (tally_step(at->store->tally, at->store->mirror, at->store_id, now->listings,
+                   (uint32_t)now->count, err) != 0)
         return -1;
     while (i < held->listing_count || j < now->count) {
         uint32_t old = i < held->listing_count ? held->listings[i] : 0;

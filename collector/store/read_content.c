@@ -47,7 +47,14 @@ static int layer_row(struct reading *r, const struct stmt *st, struct err *err)
     return read_ids_add(&r->layers, l->id, (uint32_t)f->layer_count++, r->arena, err);
 }
 
-/* Parents may come behind their children, so references wait until all rows are here. */
+/* Only a parent that is one less deep is taken, so that no damaged file makes a ring. */
+static void set_parent(const struct fleet *f, struct fleet_chain *c, uint32_t parent)
+{
+    if (parent != FLEET_NONE && f->chains[parent].depth + 1 == c->depth)
+        c->parent = parent;
+}
+
+/* A parent that comes behind its child waits until all rows are here. */
 static int chain_row(struct reading *r, const struct stmt *st, struct err *err)
 {
     struct fleet *f = r->f;
@@ -62,10 +69,15 @@ static int chain_row(struct reading *r, const struct stmt *st, struct err *err)
     if (stmt_get_digest(st, 1, &c->digest, err) != 0 ||
         read_reference(&r->layers, st, 3, &c->layer, err) != 0)
         return -1;
+    if (!stmt_is_null(st, 2)) {
+        uint32_t parent = read_ids_find(&r->chains, stmt_get_int(st, 2));
+
+        set_parent(f, c, parent);
+        r->parents_wait = r->parents_wait || parent == FLEET_NONE;
+    }
     return read_ids_add(&r->chains, c->id, (uint32_t)f->chain_count++, r->arena, err);
 }
 
-/* Only a parent that is one less deep is taken, so that no damaged file makes a ring. */
 static int chain_parent_row(struct reading *r, const struct stmt *st, struct err *err)
 {
     struct fleet_chain *c = &r->f->chains[read_ids_find(&r->chains, stmt_get_int(st, 0))];
@@ -73,8 +85,7 @@ static int chain_parent_row(struct reading *r, const struct stmt *st, struct err
 
     if (read_reference(&r->chains, st, 2, &parent, err) != 0)
         return -1;
-    if (parent != FLEET_NONE && r->f->chains[parent].depth + 1 == c->depth)
-        c->parent = parent;
+    set_parent(r->f, c, parent);
     return 0;
 }
 
@@ -147,19 +158,11 @@ static int name_row(struct reading *r, const struct stmt *st, struct err *err)
 
 int read_content(struct reading *r, struct err *err)
 {
-    if (read_rows(r, STORE_SET_contents, LAYERS, layer_row, err) != 0)
+    if (read_rows(r, STORE_SET_contents, LAYERS, layer_row, err) != 0 ||
+        read_rows(r, STORE_SET_contents, CHAINS, chain_row, err) != 0 ||
+        (r->parents_wait && read_rows(r, STORE_SET_contents, CHAINS, chain_parent_row, err) != 0) ||
+        read_rows(r, STORE_SET_contents, IMAGES, image_row, err) != 0 ||
+        read_image_chains(r, err) != 0)
         return -1;
-    read_ids_sort(&r->layers);
-    if (read_rows(r, STORE_SET_contents, CHAINS, chain_row, err) != 0)
-        return -1;
-    read_ids_sort(&r->chains);
-    if (read_rows(r, STORE_SET_contents, CHAINS, chain_parent_row, err) != 0 ||
-        read_rows(r, STORE_SET_contents, IMAGES, image_row, err) != 0)
-        return -1;
-    read_ids_sort(&r->images);
-    if (read_image_chains(r, err) != 0 ||
-        read_rows(r, STORE_SET_contents, NAMES, name_row, err) != 0)
-        return -1;
-    read_ids_sort(&r->names);
-    return 0;
+    return read_rows(r, STORE_SET_contents, NAMES, name_row, err);
 }

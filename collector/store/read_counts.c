@@ -5,7 +5,8 @@ enum { CHAINS, LAYERS, LISTINGS, IMAGES, FLEET };
 
 static const char *const sql[] = {
     [CHAINS] = "SELECT chain_id, copies, measured, allocated_bytes, missing FROM count_chain",
-    [LAYERS] = "SELECT layer_id, parents, stores, engines, users FROM count_layer",
+    [LAYERS] = ("SELECT layer_id, parents, stores, engines, users FROM count_layer "
+                "WHERE parents + stores + engines + users > 0"),
     [LISTINGS] = "SELECT listing_id, stores FROM count_listing",
     [IMAGES] = "SELECT image_id, again, parent_in, containers, running, unknown FROM count_image",
     [FLEET] = "SELECT blobs_kept, blobs_only, orphans, upper_bounds FROM count_fleet",
@@ -47,6 +48,7 @@ static int listing_row(struct reading *r, const struct stmt *st, struct err *err
     if (read_reference(&r->listings, st, 0, &listing, err) != 0)
         return -1;
     r->counted->listings[listing].stores = stmt_get_int(st, 1);
+    r->listing_list[listing].there = stmt_get_int(st, 1) > 0;
     return 0;
 }
 
@@ -74,7 +76,7 @@ static int fleet_row(struct reading *r, const struct stmt *st, struct err *err)
     return 0;
 }
 
-/* What hosts list, without counts yet; all of it is in r->listing_list. */
+/* What hosts list, without counts yet. */
 static int prepare(struct reading *r, struct err *err)
 {
     struct counted *c = r->counted;
@@ -92,7 +94,7 @@ static int prepare(struct reading *r, struct err *err)
         c->listings[i] = (struct counted_listing){
             .image = l->image,
             .unpacked = l->unpacked,
-            .names = l->said.count > 0 ? r->said_names + l->said.first : NULL,
+            .names = l->said.count > 0 ? r->f->place_names + l->said.first : NULL,
             .name_count = l->said.count};
     }
     return 0;
@@ -100,8 +102,7 @@ static int prepare(struct reading *r, struct err *err)
 
 int read_counts(struct reading *r, struct err *err)
 {
-    if (read_listings(r, err) != 0 || prepare(r, err) != 0 ||
-        read_rows(r, STORE_SET_read_counts, CHAINS, chain_row, err) != 0 ||
+    if (prepare(r, err) != 0 || read_rows(r, STORE_SET_read_counts, CHAINS, chain_row, err) != 0 ||
         read_rows(r, STORE_SET_read_counts, LAYERS, layer_row, err) != 0 ||
         read_rows(r, STORE_SET_read_counts, LISTINGS, listing_row, err) != 0 ||
         read_rows(r, STORE_SET_read_counts, IMAGES, image_row, err) != 0)

@@ -17,14 +17,14 @@ int read_rows(struct reading *r, enum store_set set, int index,
     return more;
 }
 
-int read_rows_in(struct reading *r, enum store_set set, int index, uint32_t store,
+int read_rows_of(struct reading *r, enum store_set set, int index, int64_t id,
                  int (*row)(struct reading *r, const struct stmt *st, struct err *err),
                  struct err *err)
 {
     AUTO(stmt_end) struct stmt st = stmt_use(r->store, set, index);
     int more;
 
-    stmt_int(&st, r->f->stores[store].id);
+    stmt_int(&st, id);
     while ((more = stmt_row(&st, err)) > 0)
         if (row(r, &st, err) != 0)
             return -1;
@@ -59,95 +59,108 @@ void *read_room(struct reading *r, void *list, size_t count, size_t size, struct
     return fleet_room(r->arena, list, count, &cap, size, err);
 }
 
-int read_present_store(struct reading *r, const struct stmt *st, uint32_t *store, struct err *err)
-{
-    if (read_reference(&r->stores, st, 0, store, err) != 0)
-        return -1;
-    if (!r->f->stores[*store].present)
-        *store = FLEET_NONE;
-    return 0;
-}
-
 void read_extend(struct fleet_run *run, size_t index)
 {
     if (run->count++ == 0)
         run->first = (uint32_t)index;
 }
 
+void read_forget(struct fleet *f)
+{
+    f->presences = NULL;
+    f->exceptions = NULL;
+    f->measured = NULL;
+    f->containers = NULL;
+    f->spaces = NULL;
+    f->presence_count = f->exception_count = f->measured_count = 0;
+    f->container_count = f->space_count = 0;
+}
+
+static int read_store(struct reading *r, uint32_t store, unsigned what, struct err *err)
+{
+    struct fleet_store *s = &r->f->stores[store];
+
+    s->presences = s->exceptions = s->measured = s->containers = s->spaces = (struct fleet_run){0};
+    if (!s->present)
+        return 0;
+    if (read_presences_in(r, store, err) != 0 ||
+        ((what & READ_PLACES) && read_places_in(r, store, err) != 0))
+        return -1;
+    return (what & READ_CONTAINERS) ? read_containers_in(r, store, err) : 0;
+}
+
 static int read_all(struct reading *r, struct err *err)
 {
-    if (read_hosts(r, err) != 0 || read_content(r, err) != 0 || read_presences(r, err) != 0)
+    if (read_hosts(r, err) != 0 || read_content(r, err) != 0 || read_listings(r, err) != 0)
         return -1;
-    return read_places(r, err);
+    for (uint32_t s = 0; s < r->f->store_count; s++)
+        if (read_store(r, s, READ_PLACES | READ_CONTAINERS, err) != 0)
+            return -1;
+    return read_said(r, err);
 }
 
 static int read_distinct(struct reading *r, struct err *err)
 {
-    if (read_hosts(r, err) != 0 || read_content(r, err) != 0 || read_counts(r, err) != 0)
+    if (read_hosts(r, err) != 0 || read_content(r, err) != 0 || read_listings(r, err) != 0 ||
+        read_counts(r, err) != 0 || read_said(r, err) != 0)
         return -1;
     return read_unable(r, err);
 }
 
-int read_fleet(struct store *s, struct fleet *out, const struct read_options *options,
-               struct arena *arena, struct err *err)
+static struct reading *new_reading(struct store *s, struct fleet *out,
+                                   const struct read_options *options, struct arena *arena,
+                                   struct err *err)
 {
-    struct reading r = {.store = s, .f = out, .arena = arena, .options = options};
+    struct reading *r = arena_alloc(arena, sizeof(*r), err);
 
     *out = (struct fleet){.now_s = options->now_s};
-    return read_all(&r, err) == 0 ? 0 : err_wrap(err, "read the fleet");
+    if (r != NULL)
+        *r = (struct reading){.store = s, .f = out, .arena = arena, .options = options};
+    return r;
+}
+
+int read_fleet(struct store *s, struct fleet *out, const struct read_options *options,
+               struct reading **reading, struct arena *arena, struct err *err)
+{
+    struct reading *r = new_reading(s, out, options, arena, err);
+
+    if (r == NULL || read_all(r, err) != 0)
+        return err_wrap(err, "read the fleet");
+    *reading = r;
+    return 0;
 }
 
 int read_counted(struct store *s, struct fleet *out, struct counted *counted,
                  const struct read_options *options, struct reading **reading, struct arena *arena,
                  struct err *err)
 {
-    struct reading *r = arena_alloc(arena, sizeof(*r), err);
+    struct reading *r = new_reading(s, out, options, arena, err);
 
     check(options->label_count == 0);
-    *out = (struct fleet){.now_s = options->now_s};
     *counted = (struct counted){0};
     if (r == NULL)
         return -1;
-    *r = (struct reading){
-        .store = s, .f = out, .arena = arena, .options = options, .counted = counted};
+    r->counted = counted;
     if (read_distinct(r, err) != 0)
         return err_wrap(err, "read the counters");
     *reading = r;
     return 0;
 }
 
-static int read_host_rows(struct reading *r, const struct fleet_host *h, bool places,
-                          struct err *err)
-{
-    for (uint32_t s = h->stores.first; s < h->stores.first + h->stores.count; s++) {
-        struct fleet_store *store = &r->f->stores[s];
-
-        store->presences = store->exceptions = store->measured = store->spaces =
-            (struct fleet_run){0};
-        if (!store->present)
-            continue;
-        if (read_presences_in(r, s, err) != 0 || (places && read_places_in(r, s, err) != 0))
-            return -1;
-    }
-    return 0;
-}
-
-int read_one_host(const struct reading *reading, struct fleet *out, uint32_t host, bool places,
+int read_one_host(const struct reading *reading, struct fleet *out, uint32_t host, unsigned what,
                   struct arena *arena, struct err *err)
 {
+    const struct fleet_run *stores = &reading->f->hosts[host].stores;
     struct reading r = *reading;
 
     *out = *reading->f;
-    out->presences = NULL;
-    out->place_names = NULL;
-    out->exceptions = NULL;
-    out->measured = NULL;
-    out->spaces = NULL;
-    out->presence_count = out->place_name_count = 0;
-    out->exception_count = out->measured_count = out->space_count = 0;
+    read_forget(out);
     r.f = out;
     r.arena = arena;
-    r.no_names = true;
-    return read_host_rows(&r, &out->hosts[host], places, err) == 0 ? 0
-                                                                   : err_wrap(err, "read a host");
+    if ((what & READ_TEXTS) && read_host_texts(&r, host, err) != 0)
+        return err_wrap(err, "read a host");
+    for (uint32_t s = stores->first; s < stores->first + stores->count; s++)
+        if (read_store(&r, s, what, err) != 0)
+            return err_wrap(err, "read a host");
+    return 0;
 }

@@ -3,9 +3,6 @@
  * after the last question (read_past.h, read_host.h), so that all of an answer is from one instant
  * while a collector goes on writing.
  *
- * Memory: what is distinct, plus some 50 bytes for each image and 24 for each measured copy of
- * each store.
- *
  * Threads: a reader's own.
  */
 #ifndef COLLECTOR_STORE_READ_FLEET_H
@@ -14,7 +11,8 @@
 #include "collector/census/counted.h"
 #include "collector/store/store.h"
 
-/* A reading that goes on: read_one_host(). It lasts as the arena and the transaction do. */
+/* A reading that goes on, with read_one_host() and read_stays(). It lasts as the arena and the
+ * transaction do; while it is used, the fleet and the options must stay where they are. */
 struct reading;
 
 struct read_options {
@@ -22,29 +20,40 @@ struct read_options {
     const struct rec_pair *labels; /* only hosts that have all of these */
     size_t label_count;
     int64_t fresh_within_s; /* of read_counted(): coverage.h */
-    bool digests;           /* repo digests are wanted */
-    bool past;              /* names that images had, and repo digests of images that are gone */
+    bool digests;           /* repo digests are wanted, also of images that are gone */
+    bool past;              /* names that images had */
+    bool texts;             /* all of every host and store: else of a host its name and times, of a
+                               store its engine, root and states */
 };
 
-/* Reads everything into `arena`, within the caller's transaction. ERR_CORRUPT where rows point to
- * rows that are not there. */
+/* Reads everything of the hosts that have the labels into `arena`, within the caller's transaction.
+ * ERR_CORRUPT where rows point to rows that are not there. Memory: what is distinct, plus some 50
+ * bytes for each image and 24 for each measured copy of each store. */
 int read_fleet(struct store *s, struct fleet *out, const struct read_options *options,
-               struct arena *arena, struct err *err);
+               struct reading **reading, struct arena *arena, struct err *err);
 
 /* The same without presence, copies, containers and spaces: their counters instead, over the whole
- * fleet, so `options` may name no labels. Of hosts and stores it reads what coverage needs:
- * numbers, times, states; their texts are empty. Presence is read of those hosts only that coverage
- * asks for. Memory and time: what is distinct, and some 300 bytes for each host. *reading is for
- * read_one_host(); while it is used, `out` and `options` must stay where they are. */
+ * fleet, so `options` may name no labels. Presence is read of those hosts only that coverage asks
+ * for. Memory and time: what is distinct, and some 400 bytes for each host. */
 int read_counted(struct store *s, struct fleet *out, struct counted *counted,
                  const struct read_options *options, struct reading **reading, struct arena *arena,
                  struct err *err);
 
-/* The presence of one host and, if `places`, its exceptions, measured copies and spaces, beside
- * what read_counted() read: in a fleet that shares all else with that one. The runs of the host's
- * stores point into the new lists, so who wants the presence that read_counted() read takes it
- * first. Presences have no names. The lists lie in `arena`, which may end before the next host. */
-int read_one_host(const struct reading *reading, struct fleet *out, uint32_t host, bool places,
+enum {
+    READ_PLACES = 1,     /* exceptions, measured copies, spaces */
+    READ_CONTAINERS = 2, /* with their texts */
+    READ_TEXTS = 4,      /* of the host and its stores, where the options left them out */
+};
+
+/* The presence of one host, and `what` else, in a fleet that shares all the rest with the one that
+ * was read; `out` may be that one. Other hosts have no presence in it: the runs of their stores,
+ * and of this host's in every fleet that shares them, hold no longer. The lists lie in `arena`,
+ * which may end before the next host. */
+int read_one_host(const struct reading *reading, struct fleet *out, uint32_t host, unsigned what,
                   struct arena *arena, struct err *err);
+
+/* Marks the hosts with a store that says of a chain that no image needs it; `hosts` is parallel to
+ * the fleet's. */
+int read_extra_hosts(const struct reading *reading, bool *hosts, struct err *err);
 
 #endif

@@ -4,26 +4,37 @@
 #include "collector/store/read_private.h"
 #include "common/json.h"
 
-enum { HOSTS, HOST_TIMES, STORES, STORE_STATES, PROBLEMS };
+enum { HOSTS, HOSTS_WHOLE, HOST_WHOLE, STORES, STORES_WHOLE, STORE_WHOLE, PROBLEMS };
+
+/* What every answer needs of all hosts and stores, and all that there is of them. */
+#define HOST_COLUMNS "SELECT h.id, h.name, h.last_s, h.retired_s, h.ended_s"
+#define HOST_MORE                                                                                  \
+    ", h.cluster, h.labels, h.lifetime, h.first_s, i.address, i.agent_version, i.os, i.kernel, "   \
+    "i.arch, i.generation "                                                                        \
+    "FROM host h LEFT JOIN incarnation i ON i.id = "                                               \
+    "(SELECT n.id FROM incarnation n WHERE n.host_id = h.id "                                      \
+    "ORDER BY n.ended_s IS NULL DESC, n.last_s DESC, n.id DESC LIMIT 1) "
+#define STORE_COLUMNS                                                                              \
+    "SELECT s.id, i.host_id, s.gone_s, i.ended_s IS NULL, s.state, s.problems_more, s.sample, "    \
+    "s.owner, s.look_s, s.engine, s.root"
+#define STORE_MORE ", s.state_s, s.version, s.driver, s.space, s.fs_type, s.error"
+#define STORE_TABLES " FROM store s JOIN incarnation i ON i.id = s.incarnation_id "
 
 static const char *const sql[] = {
-    [HOSTS] = "SELECT h.id, h.name, h.cluster, h.labels, h.lifetime, h.first_s, h.last_s, "
-              "h.retired_s, h.ended_s, i.address, i.agent_version, i.os, i.kernel, i.arch, "
-              "i.generation "
-              "FROM host h LEFT JOIN incarnation i ON i.id = "
-              "(SELECT n.id FROM incarnation n WHERE n.host_id = h.id "
-              "ORDER BY n.ended_s IS NULL DESC, n.last_s DESC, n.id DESC LIMIT 1) ORDER BY h.id",
-    [HOST_TIMES] = "SELECT id, last_s, retired_s, ended_s FROM host ORDER BY id",
-    [STORES] = "SELECT s.id, i.host_id, s.gone_s, i.ended_s IS NULL, s.state, s.problems_more, "
-               "s.sample, s.owner, s.state_s, s.look_s, s.engine, s.version, s.driver, s.space, "
-               "s.root, s.fs_type, s.error "
-               "FROM store s JOIN incarnation i ON i.id = s.incarnation_id ORDER BY s.id",
-    [STORE_STATES] = "SELECT s.id, i.host_id, s.gone_s, i.ended_s IS NULL, s.state, "
-                     "s.problems_more, s.sample "
-                     "FROM store s JOIN incarnation i ON i.id = s.incarnation_id ORDER BY s.id",
+    [HOSTS] = HOST_COLUMNS " FROM host h ORDER BY h.id",
+    [HOSTS_WHOLE] = HOST_COLUMNS HOST_MORE "ORDER BY h.id",
+    [HOST_WHOLE] = HOST_COLUMNS HOST_MORE "WHERE h.id = ?",
+    [STORES] = STORE_COLUMNS STORE_TABLES "ORDER BY s.id",
+    [STORES_WHOLE] = STORE_COLUMNS STORE_MORE STORE_TABLES "ORDER BY s.id",
+    [STORE_WHOLE] = STORE_COLUMNS STORE_MORE STORE_TABLES "WHERE s.id = ?",
     [PROBLEMS] = "SELECT store_id, count(*) FROM problem GROUP BY store_id",
 };
 const struct store_sql store_sql_hosts = STORE_SQL(sql);
+
+static bool reads_whole(const struct reading *r)
+{
+    return r->options->texts || r->options->label_count > 0;
+}
 
 /* Labels of the host's JSON object; what is no text is left out. Most hosts have none. */
 static int read_labels(struct reading *r, struct fleet_host *h, const char *text, struct err *err)
@@ -78,6 +89,21 @@ static int copy_texts(struct reading *r, const struct stmt *st, int first,
     return 0;
 }
 
+static int fill_host(struct reading *r, struct fleet_host *h, const struct stmt *st,
+                     struct err *err)
+{
+    h->ephemeral = stmt_get_int(st, 7) == REC_LIFETIME_EPHEMERAL;
+    h->first_s = stmt_get_int(st, 8);
+    h->generation = stmt_get_int(st, 14);
+    if (copy_texts(r, st, 5, (const char **const[]){&h->cluster}, 1, err) != 0 ||
+        copy_texts(
+            r, st, 9,
+            (const char **const[]){&h->address, &h->agent_version, &h->os, &h->kernel, &h->arch}, 5,
+            err) != 0)
+        return -1;
+    return read_labels(r, h, stmt_get_text(st, 6), err);
+}
+
 static int host_row(struct reading *r, const struct stmt *st, struct err *err)
 {
     struct fleet *f = r->f;
@@ -88,97 +114,97 @@ static int host_row(struct reading *r, const struct stmt *st, struct err *err)
     f->hosts = list;
     h = &list[f->host_count];
     *h = (struct fleet_host){.id = stmt_get_int(st, 0),
-                             .ephemeral = stmt_get_int(st, 4) == REC_LIFETIME_EPHEMERAL,
-                             .first_s = stmt_get_int(st, 5),
-                             .last_s = stmt_get_int(st, 6),
-                             .retired_s = stmt_get_int(st, 7),
-                             .ended_s = stmt_get_int(st, 8),
-                             .generation = stmt_get_int(st, 14)};
-    if (copy_texts(r, st, 1, (const char **const[]){&h->name, &h->cluster}, 2, err) != 0 ||
-        copy_texts(
-            r, st, 9,
-            (const char **const[]){&h->address, &h->agent_version, &h->os, &h->kernel, &h->arch}, 5,
-            err) != 0 ||
-        read_labels(r, h, stmt_get_text(st, 3), err) != 0)
+                             .name = stmt_copy_text(st, 1, r->arena, err),
+                             .last_s = stmt_get_int(st, 2),
+                             .retired_s = stmt_get_int(st, 3),
+                             .ended_s = stmt_get_int(st, 4),
+                             .cluster = "",
+                             .address = "",
+                             .agent_version = "",
+                             .os = "",
+                             .kernel = "",
+                             .arch = ""};
+    if (h->name == NULL || (reads_whole(r) && fill_host(r, h, st, err) != 0))
         return -1;
     h->selected = has_labels(h, r->options);
     h->present = h->selected && h->retired_s == 0 && h->ended_s == 0;
     return read_ids_add(&r->hosts, h->id, (uint32_t)f->host_count++, r->arena, err);
 }
 
-static int time_row(struct reading *r, const struct stmt *st, struct err *err)
+static int whole_host_row(struct reading *r, const struct stmt *st, struct err *err)
 {
-    struct fleet *f = r->f;
-    struct fleet_host *list = read_room(r, f->hosts, f->host_count, sizeof(*list), err), *h;
-
-    if (list == NULL)
-        return -1;
-    f->hosts = list;
-    h = &list[f->host_count];
-    *h = (struct fleet_host){.id = stmt_get_int(st, 0),
-                             .name = "",
-                             .cluster = "",
-                             .selected = true,
-                             .last_s = stmt_get_int(st, 1),
-                             .retired_s = stmt_get_int(st, 2),
-                             .ended_s = stmt_get_int(st, 3),
-                             .address = "",
-                             .agent_version = "",
-                             .os = "",
-                             .kernel = "",
-                             .arch = ""};
-    h->present = h->retired_s == 0 && h->ended_s == 0;
-    return read_ids_add(&r->hosts, h->id, (uint32_t)f->host_count++, r->arena, err);
+    return fill_host(r, &r->f->hosts[read_ids_find(&r->hosts, stmt_get_int(st, 0))], st, err);
 }
 
-/* What both statements tell of a store. */
-static struct fleet_store *add_store(struct reading *r, const struct stmt *st, struct err *err)
+static int fill_store(struct reading *r, struct fleet_store *s, const struct stmt *st,
+                      struct err *err)
 {
-    struct fleet *f = r->f;
-    struct fleet_store *list = read_room(r, f->stores, f->store_count, sizeof(*list), err), *s;
-
-    if (list == NULL)
-        return NULL;
-    f->stores = list;
-    s = &list[f->store_count];
-    *s = (struct fleet_store){.id = stmt_get_int(st, 0),
-                              .engine = "",
-                              .version = "",
-                              .driver = "",
-                              .space = "",
-                              .root = "",
-                              .fs_type = "",
-                              .error = "",
-                              .gone_s = stmt_get_int(st, 2),
-                              .state = (enum rec_store_state)stmt_get_int(st, 4),
-                              .problem_count = (uint32_t)stmt_get_int(st, 5),
-                              .problems_more = (uint32_t)stmt_get_int(st, 5),
-                              .sample = stmt_get_int(st, 6) != 0};
-    if (read_reference(&r->hosts, st, 1, &s->host, err) != 0)
-        return NULL;
-    s->present = f->hosts[s->host].present && s->gone_s == 0 && stmt_get_int(st, 3) != 0;
-    f->store_count++;
-    return s;
+    s->state_s = stmt_get_int(st, 11);
+    return copy_texts(
+        r, st, 12,
+        (const char **const[]){&s->version, &s->driver, &s->space, &s->fs_type, &s->error}, 5, err);
 }
 
-static int state_row(struct reading *r, const struct stmt *st, struct err *err)
+/* Most stores have the engine and the root of the one before: that one's text, or a copy. */
+static const char *share_text(struct reading *r, const struct stmt *st, int column,
+                              const char *before, struct err *err)
 {
-    return add_store(r, st, err) != NULL ? 0 : -1;
+    return before != NULL && strcmp(before, stmt_get_text(st, column)) == 0
+               ? before
+               : stmt_copy_text(st, column, r->arena, err);
 }
 
 static int store_row(struct reading *r, const struct stmt *st, struct err *err)
 {
-    struct fleet_store *s = add_store(r, st, err);
+    struct fleet *f = r->f;
+    struct fleet_store *list = read_room(r, f->stores, f->store_count, sizeof(*list), err), *s;
+    const struct fleet_store *before;
 
-    if (s == NULL)
+    if (list == NULL)
         return -1;
-    s->owner = (uint32_t)stmt_get_int(st, 7);
-    s->state_s = stmt_get_int(st, 8);
-    s->look_s = stmt_get_int(st, 9);
-    return copy_texts(r, st, 10,
-                      (const char **const[]){&s->engine, &s->version, &s->driver, &s->space,
-                                             &s->root, &s->fs_type, &s->error},
-                      7, err);
+    f->stores = list;
+    s = &list[f->store_count];
+    before = f->store_count > 0 ? s - 1 : NULL;
+    *s = (struct fleet_store){
+        .id = stmt_get_int(st, 0),
+        .gone_s = stmt_get_int(st, 2),
+        .state = (enum rec_store_state)stmt_get_int(st, 4),
+        .problem_count = (uint32_t)stmt_get_int(st, 5),
+        .problems_more = (uint32_t)stmt_get_int(st, 5),
+        .sample = stmt_get_int(st, 6) != 0,
+        .owner = (uint32_t)stmt_get_int(st, 7),
+        .look_s = stmt_get_int(st, 8),
+        .engine = share_text(r, st, 9, before != NULL ? before->engine : NULL, err),
+        .root = share_text(r, st, 10, before != NULL ? before->root : NULL, err),
+        .version = "",
+        .driver = "",
+        .space = "",
+        .fs_type = "",
+        .error = ""};
+    if (s->engine == NULL || s->root == NULL ||
+        read_reference(&r->hosts, st, 1, &s->host, err) != 0)
+        return -1;
+    s->present = f->hosts[s->host].present && s->gone_s == 0 && stmt_get_int(st, 3) != 0;
+    f->store_count++;
+    return reads_whole(r) ? fill_store(r, s, st, err) : 0;
+}
+
+static int whole_store_row(struct reading *r, const struct stmt *st, struct err *err)
+{
+    return fill_store(r, &r->f->stores[read_ids_find(&r->stores, stmt_get_int(st, 0))], st, err);
+}
+
+int read_host_texts(struct reading *r, uint32_t host, struct err *err)
+{
+    const struct fleet_host *h = &r->f->hosts[host];
+
+    if (reads_whole(r))
+        return 0;
+    for (uint32_t s = h->stores.first; s < h->stores.first + h->stores.count; s++)
+        if (read_rows_of(r, STORE_SET_hosts, STORE_WHOLE, r->f->stores[s].id, whole_store_row,
+                         err) != 0)
+            return -1;
+    return read_rows_of(r, STORE_SET_hosts, HOST_WHOLE, h->id, whole_host_row, err);
 }
 
 static int by_host_then_engine(const void *a, const void *b)
@@ -225,14 +251,11 @@ static int problem_row(struct reading *r, const struct stmt *st, struct err *err
 
 int read_hosts(struct reading *r, struct err *err)
 {
-    bool counted = r->counted != NULL;
+    bool whole = reads_whole(r);
 
-    if (read_rows(r, STORE_SET_hosts, counted ? HOST_TIMES : HOSTS, counted ? time_row : host_row,
-                  err) != 0)
+    if (read_rows(r, STORE_SET_hosts, whole ? HOSTS_WHOLE : HOSTS, host_row, err) != 0)
         return -1;
-    read_ids_sort(&r->hosts);
-    if (read_rows(r, STORE_SET_hosts, counted ? STORE_STATES : STORES,
-                  counted ? state_row : store_row, err) != 0 ||
+    if (read_rows(r, STORE_SET_hosts, whole ? STORES_WHOLE : STORES, store_row, err) != 0 ||
         arrange_stores(r, err) != 0)
         return -1;
     return read_rows(r, STORE_SET_hosts, PROBLEMS, problem_row, err);

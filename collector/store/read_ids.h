@@ -13,18 +13,30 @@ struct read_id {
     uint32_t index;
 };
 
+/* Rows are numbered without holes as long as none is deleted: then only the first is kept. */
 struct read_ids {
-    struct read_id *list; /* sorted by id after read_ids_sort() */
+    int64_t first;
+    struct read_id *list; /* NULL: the id `first` + n is at index n */
     size_t count, cap;
 };
 
-/* One more row, in any order. */
+/* One more row. */
 int read_ids_add(struct read_ids *ids, int64_t id, uint32_t index, struct arena *arena,
                  struct err *err);
-/* After the last row is added, before the first is looked for. */
+/* Before the first is looked for, where rows came in another order than that of their ids. */
 void read_ids_sort(struct read_ids *ids);
 
+/* The search in a list. */
+uint32_t read_ids_search(const struct read_ids *ids, int64_t id);
+
 /* FLEET_NONE where there is no such row. */
-uint32_t read_ids_find(const struct read_ids *ids, int64_t id);
+static inline uint32_t read_ids_find(const struct read_ids *ids, int64_t id)
+{
+    if (ids->list != NULL)
+        return read_ids_search(ids, id);
+    return id >= ids->first && (uint64_t)id - (uint64_t)ids->first < ids->count
+               ? (uint32_t)(id - ids->first)
+               : FLEET_NONE;
+}
 
 #endif

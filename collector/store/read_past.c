@@ -5,16 +5,17 @@
 #include "collector/store/read_private.h"
 #include "common/cleanup.h"
 
-#define SEEK_MOST 8 /* images; for more, one walk over all presence is cheaper */
+#define SEEK_MOST 8 /* listings; for more, one walk over all presence is cheaper */
 
-enum { OF_IMAGE, OF_ALL, NAMES_HAD, HISTORY, LABELS };
+enum { OF_LISTING, OF_ALL, NAMES_HAD, HISTORY, LABELS };
 
 /* The cross joins say the order of the loops: presence is keyed by store, then listing. */
-#define COLUMNS "p.store_id, l.image_id, coalesce(p.since_s, p.from_s), p.gone_after_s, p.gone_s"
+#define COLUMNS                                                                                    \
+    "SELECT p.store_id, p.listing_id, coalesce(p.since_s, p.from_s), p.gone_after_s, p.gone_s "
 static const char *const sql[] = {
-    [OF_IMAGE] = "SELECT " COLUMNS " FROM listing l CROSS JOIN store s CROSS JOIN presence p "
-                 "ON p.store_id = s.id AND p.listing_id = l.id WHERE l.image_id = ?",
-    [OF_ALL] = "SELECT " COLUMNS " FROM presence p CROSS JOIN listing l ON l.id = p.listing_id",
+    [OF_LISTING] = COLUMNS "FROM store s CROSS JOIN presence p "
+                           "ON p.store_id = s.id AND p.listing_id = ?",
+    [OF_ALL] = COLUMNS "FROM presence p",
     [NAMES_HAD] = "SELECT DISTINCT t.text FROM listing l CROSS JOIN presence p "
                   "ON p.store_id = ?1 AND p.listing_id = l.id "
                   "AND coalesce(p.since_s, p.from_s) = ?3 "
@@ -26,41 +27,22 @@ static const char *const sql[] = {
 };
 const struct store_sql store_sql_past = STORE_SQL(sql);
 
-struct past_reading {
+struct stays {
+    struct reading *r;
     struct past *out;
-    const struct fleet *f;
-    const bool *marks;
-    struct arena *arena;
-    struct read_ids stores, images;
+    bool *listed; /* by listing: of a marked image */
     size_t cap;
 };
 
-/* Whether the image is in the store now, since then: what is over of this stay were only listings
- * of it that a tag ended. */
-static bool lasts(const struct fleet *f, const struct fleet_store *s, uint32_t image,
-                  int64_t came_s)
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+static int add_past(struct stays *y, const struct stmt *st, uint32_t store, uint32_t image,
+                    struct err *err)
 {
-    const struct fleet_presence *p = s->present ? fleet_presence_in(f, s, image) : NULL;
+    struct past *out = y->out;
+    struct past_presence *list =
+        fleet_room(y->r->arena, out->list, out->count, &y->cap, sizeof(*list), err);
 
-    return p != NULL && p->from_s == came_s;
-}
-
-static int past_row(struct past_reading *r, const struct stmt *st, struct err *err)
-{
-    struct past *out = r->out;
-    struct past_presence *list;
-    const struct fleet_store *s;
-    uint32_t store, image;
-
-    if (read_reference(&r->stores, st, 0, &store, err) != 0 ||
-        read_reference(&r->images, st, 1, &image, err) != 0)
-        return -1;
-    if (!r->marks[image])
-        return 0;
-    s = &r->f->stores[store];
-    if (!r->f->hosts[s->host].selected || lasts(r->f, s, image, stmt_get_int(st, 2)))
-        return 0;
-    list = fleet_room(r->arena, out->list, out->count, &r->cap, sizeof(*list), err);
     if (list == NULL)
         return -1;
     out->list = list;
@@ -72,46 +54,120 @@ static int past_row(struct past_reading *r, const struct stmt *st, struct err *e
     return 0;
 }
 
-static int read_rows_of(struct past_reading *r, struct store *s, int index, int64_t image_id,
-                        struct err *err)
+static int add_present(struct stays *y, const struct stmt *st, uint32_t store,
+                       const struct read_listing *l, struct err *err)
 {
-    AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_past, index);
+    struct fleet *f = y->r->f;
+    struct fleet_presence *list =
+        read_room(y->r, f->presences, f->presence_count, sizeof(*list), err);
+
+    if (list == NULL)
+        return -1;
+    f->presences = list;
+    list[f->presence_count++] = (struct fleet_presence){.store = store,
+                                                        .image = l->image,
+                                                        .parent = l->parent,
+                                                        .unpacked = l->unpacked,
+                                                        .from_s = stmt_get_int(st, 2),
+                                                        .names = l->said};
+    return 0;
+}
+
+/* Nearly all rows of a walk over everything are of images that nobody asked for. */
+static int stay_row(struct stays *y, const struct stmt *st, struct err *err)
+{
+    const struct reading *r = y->r;
+    const struct read_listing *l;
+    const struct fleet_store *s;
+    uint32_t store, listing;
+
+    if (read_reference(&r->listings, st, 1, &listing, err) != 0)
+        return -1;
+    if (!y->listed[listing])
+        return 0;
+    if (read_reference(&r->stores, st, 0, &store, err) != 0)
+        return -1;
+    l = &r->listing_list[listing];
+    s = &r->f->stores[store];
+    if (!r->f->hosts[s->host].selected)
+        return 0;
+    return s->present && stmt_is_null(st, 4) ? add_present(y, st, store, l, err)
+                                             : add_past(y, st, store, l->image, err);
+}
+
+static int read_rows_where(struct stays *y, int index, int64_t listing_id, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(y->r->store, STORE_SET_past, index);
     int more;
 
-    if (index == OF_IMAGE)
-        stmt_int(&st, image_id);
+    if (index == OF_LISTING)
+        stmt_int(&st, listing_id);
     while ((more = stmt_row(&st, err)) > 0)
-        if (past_row(r, &st, err) != 0)
+        if (stay_row(y, &st, err) != 0)
             return -1;
     return more;
 }
 
-static int number_rows(struct past_reading *r, struct err *err)
+static int read_listed(struct stays *y, const bool *marks, struct err *err)
 {
-    for (size_t i = 0; i < r->f->store_count; i++)
-        if (read_ids_add(&r->stores, r->f->stores[i].id, (uint32_t)i, r->arena, err) != 0)
+    const struct reading *r = y->r;
+    size_t marked = 0;
+
+    for (size_t i = 0; i < r->listing_count; i++) {
+        y->listed[i] = marks[r->listing_list[i].image];
+        marked += y->listed[i];
+    }
+    if (marked > SEEK_MOST)
+        return read_rows_where(y, OF_ALL, 0, err);
+    for (size_t i = 0; i < r->listing_count; i++)
+        if (y->listed[i] && read_rows_where(y, OF_LISTING, r->listing_list[i].id, err) != 0)
             return -1;
-    for (size_t i = 0; i < r->f->image_count; i++)
-        if (read_ids_add(&r->images, r->f->images[i].id, (uint32_t)i, r->arena, err) != 0)
-            return -1;
-    read_ids_sort(&r->stores);
-    read_ids_sort(&r->images);
     return 0;
 }
 
-static int read_marked(struct past_reading *r, struct store *s, struct err *err)
-{
-    const struct fleet *f = r->f;
-    size_t marked = 0;
+/* ---- stays ----------------------------------------------------------------------------------- */
 
-    for (size_t i = 0; i < f->image_count; i++)
-        marked += r->marks[i];
-    if (marked > SEEK_MOST)
-        return read_rows_of(r, s, OF_ALL, 0, err);
-    for (size_t i = 0; i < f->image_count; i++)
-        if (r->marks[i] && read_rows_of(r, s, OF_IMAGE, f->images[i].id, err) != 0)
+static int by_store_then_image(const void *a, const void *b)
+{
+    const struct fleet_presence *x = a, *y = b;
+
+    if (x->store != y->store)
+        return x->store < y->store ? -1 : 1;
+    return x->image < y->image ? -1 : x->image > y->image;
+}
+
+/* Gives each store its presences and, where it has some, its containers. */
+static int arrange_presences(struct reading *r, struct err *err)
+{
+    struct fleet *f = r->f;
+
+    if (f->presence_count > 0)
+        qsort(f->presences, f->presence_count, sizeof(*f->presences), by_store_then_image);
+    for (size_t i = 0; i < f->store_count; i++)
+        f->stores[i].presences = f->stores[i].containers = (struct fleet_run){0};
+    for (size_t i = 0; i < f->presence_count; i++) {
+        uint32_t store = f->presences[i].store;
+
+        read_extend(&f->stores[store].presences, i);
+        if (f->stores[store].presences.count == 1 && read_containers_in(r, store, err) != 0)
             return -1;
+    }
     return 0;
+}
+
+/* Drops what is over of stays that are not: only listings of the image that a tag ended. */
+static void drop_lasting(struct past *past, const struct fleet *f)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < past->count; i++) {
+        const struct past_presence *p = &past->list[i];
+        const struct fleet_presence *now = fleet_presence_in(f, &f->stores[p->store], p->image);
+
+        if (now == NULL || now->from_s != p->from_s)
+            past->list[kept++] = *p;
+    }
+    past->count = kept;
 }
 
 static int by_stay(const void *a, const void *b)
@@ -155,17 +211,26 @@ static void merge_stays(struct past *past)
     past->count = kept;
 }
 
-int read_past(struct store *s, struct past *out, const struct fleet *f, const bool *marks,
-              struct arena *arena, struct err *err)
+int read_stays(const struct reading *reading, struct fleet *f, struct past *out, const bool *marks,
+               struct arena *arena, struct err *err)
 {
-    struct past_reading r = {.out = out, .f = f, .marks = marks, .arena = arena};
+    struct reading r = *reading;
+    struct stays y = {.r = &r, .out = out};
 
     *out = (struct past){0};
-    if (number_rows(&r, err) != 0 || read_marked(&r, s, err) != 0)
-        return -1;
+    *f = *reading->f;
+    read_forget(f);
+    r.f = f;
+    r.arena = arena;
+    y.listed = arena_array(arena, r.listing_count, sizeof(bool), err);
+    if (y.listed == NULL || read_listed(&y, marks, err) != 0 || arrange_presences(&r, err) != 0)
+        return err_wrap(err, "read where images are");
+    drop_lasting(out, f);
     merge_stays(out);
     return 0;
 }
+
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 int read_names_had(struct store *s, const struct fleet *f, const struct past_presence *p,
                    const char ***out, size_t *count, struct arena *arena, struct err *err)

@@ -1,7 +1,7 @@
 /*
- * read_past: presence that is over, names that were, and what a single image's config says at
- * length. Small questions beside read_fleet(), whose indices they speak and whose transaction they
- * share.
+ * read_past: where some images are and were, names that were, and what a single image's config says
+ * at length. Small questions beside read_fleet(), whose indices they speak and whose transaction
+ * they share.
  *
  * Threads: a reader's own.
  */
@@ -9,7 +9,7 @@
 #define COLLECTOR_STORE_READ_PAST_H
 
 #include "collector/census/fleet.h"
-#include "collector/store/store.h"
+#include "collector/store/read_fleet.h"
 
 /* A stay of an image in a store that is over, whatever names it had meanwhile. Where gone_s is 0
  * nobody has seen it go: the host was retired, or the store went with it. */
@@ -24,9 +24,12 @@ struct past {
     size_t count;
 };
 
-/* All that is over of the marked images (parallel to the fleet's), on hosts that are selected. */
-int read_past(struct store *s, struct past *out, const struct fleet *f, const bool *marks,
-              struct arena *arena, struct err *err);
+/* Where the marked images (parallel to the fleet's) are, with the containers of those stores, and
+ * all that is over of them, on hosts that are selected: the first in `f`, which may be the fleet
+ * that was read and has no other presence afterwards (read_one_host()). Time: a search in each
+ * store for some listings, a walk over all presence for more. */
+int read_stays(const struct reading *reading, struct fleet *f, struct past *out, const bool *marks,
+               struct arena *arena, struct err *err);
 
 /* The names that an image had in a store during the stay that began at from_s, over or not, also
  * those that it lost meanwhile: distinct, sorted, in `arena`. Store and image are indices. */

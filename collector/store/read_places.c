@@ -1,22 +1,18 @@
 #include "collector/store/read_private.h"
+#include "common/cleanup.h"
 
-enum { EXCEPTIONS, MEASURED, CONTAINERS, SPACES, EXCEPTIONS_IN, MEASURED_IN, SPACES_IN };
+enum { EXCEPTIONS, MEASURED, CONTAINERS, SPACES, EXTRA_STORES };
 
 static const char *const sql[] = {
     [EXCEPTIONS] = "SELECT store_id, chain_id, layer_id, kind FROM exception "
-                   "ORDER BY store_id, chain_id",
+                   "WHERE store_id = ? ORDER BY chain_id",
     [MEASURED] = "SELECT store_id, chain_id, allocated_bytes, missing FROM copy "
-                 "ORDER BY store_id, chain_id",
+                 "WHERE store_id = ? ORDER BY chain_id",
     [CONTAINERS] = "SELECT store_id, image_id, state, container, name, since_s FROM container "
-                   "ORDER BY store_id, container",
+                   "WHERE store_id = ? ORDER BY container",
     [SPACES] = "SELECT store_id, class, kind, bytes, count, upper_bound FROM space "
-               "ORDER BY store_id, class, kind",
-    [EXCEPTIONS_IN] = "SELECT store_id, chain_id, layer_id, kind FROM exception "
-                      "WHERE store_id = ? ORDER BY chain_id",
-    [MEASURED_IN] = "SELECT store_id, chain_id, allocated_bytes, missing FROM copy "
-                    "WHERE store_id = ? ORDER BY chain_id",
-    [SPACES_IN] = "SELECT store_id, class, kind, bytes, count, upper_bound FROM space "
-                  "WHERE store_id = ? ORDER BY class, kind",
+               "WHERE store_id = ? ORDER BY class, kind",
+    [EXTRA_STORES] = "SELECT DISTINCT store_id FROM exception WHERE kind = ?",
 };
 const struct store_sql store_sql_places = STORE_SQL(sql);
 
@@ -25,11 +21,8 @@ static int exception_row(struct reading *r, const struct stmt *st, struct err *e
     struct fleet *f = r->f;
     struct fleet_exception *list, e = {.kind = (enum rec_exception_kind)stmt_get_int(st, 3)};
 
-    if (read_present_store(r, st, &e.store, err) != 0)
-        return -1;
-    if (e.store == FLEET_NONE)
-        return 0;
-    if (read_reference(&r->chains, st, 1, &e.chain, err) != 0 ||
+    if (read_reference(&r->stores, st, 0, &e.store, err) != 0 ||
+        read_reference(&r->chains, st, 1, &e.chain, err) != 0 ||
         read_reference(&r->layers, st, 2, &e.layer, err) != 0)
         return -1;
     list = read_room(r, f->exceptions, f->exception_count, sizeof(*list), err);
@@ -47,11 +40,8 @@ static int measured_row(struct reading *r, const struct stmt *st, struct err *er
     struct fleet_measured *list,
         m = {.allocated_bytes = stmt_get_int(st, 2), .missing = stmt_get_int(st, 3) != 0};
 
-    if (read_present_store(r, st, &m.store, err) != 0)
-        return -1;
-    if (m.store == FLEET_NONE)
-        return 0;
-    if (read_reference(&r->chains, st, 1, &m.chain, err) != 0)
+    if (read_reference(&r->stores, st, 0, &m.store, err) != 0 ||
+        read_reference(&r->chains, st, 1, &m.chain, err) != 0)
         return -1;
     list = read_room(r, f->measured, f->measured_count, sizeof(*list), err);
     if (list == NULL)
@@ -68,10 +58,8 @@ static int container_row(struct reading *r, const struct stmt *st, struct err *e
     struct fleet_container *list,
         c = {.state = (enum rec_run_state)stmt_get_int(st, 2), .since_s = stmt_get_int(st, 5)};
 
-    if (read_present_store(r, st, &c.store, err) != 0)
+    if (read_reference(&r->stores, st, 0, &c.store, err) != 0)
         return -1;
-    if (c.store == FLEET_NONE)
-        return 0;
     c.id = stmt_copy_text(st, 3, r->arena, err);
     c.name = stmt_copy_text(st, 4, r->arena, err);
     if (c.id == NULL || c.name == NULL || read_reference(&r->images, st, 1, &c.image, err) != 0)
@@ -93,10 +81,8 @@ static int space_row(struct reading *r, const struct stmt *st, struct err *err)
                                    .count = stmt_get_int(st, 4),
                                    .upper_bound = stmt_get_int(st, 5) != 0};
 
-    if (read_present_store(r, st, &s.store, err) != 0)
+    if (read_reference(&r->stores, st, 0, &s.store, err) != 0)
         return -1;
-    if (s.store == FLEET_NONE)
-        return 0;
     s.kind = stmt_copy_text(st, 2, r->arena, err);
     list = read_room(r, f->spaces, f->space_count, sizeof(*list), err);
     if (list == NULL || s.kind == NULL)
@@ -107,19 +93,33 @@ static int space_row(struct reading *r, const struct stmt *st, struct err *err)
     return 0;
 }
 
-int read_places(struct reading *r, struct err *err)
-{
-    if (read_rows(r, STORE_SET_places, EXCEPTIONS, exception_row, err) != 0 ||
-        read_rows(r, STORE_SET_places, MEASURED, measured_row, err) != 0 ||
-        read_rows(r, STORE_SET_places, CONTAINERS, container_row, err) != 0)
-        return -1;
-    return read_rows(r, STORE_SET_places, SPACES, space_row, err);
-}
-
 int read_places_in(struct reading *r, uint32_t store, struct err *err)
 {
-    if (read_rows_in(r, STORE_SET_places, EXCEPTIONS_IN, store, exception_row, err) != 0 ||
-        read_rows_in(r, STORE_SET_places, MEASURED_IN, store, measured_row, err) != 0)
+    int64_t id = r->f->stores[store].id;
+
+    if (read_rows_of(r, STORE_SET_places, EXCEPTIONS, id, exception_row, err) != 0 ||
+        read_rows_of(r, STORE_SET_places, MEASURED, id, measured_row, err) != 0)
         return -1;
-    return read_rows_in(r, STORE_SET_places, SPACES_IN, store, space_row, err);
+    return read_rows_of(r, STORE_SET_places, SPACES, id, space_row, err);
+}
+
+int read_containers_in(struct reading *r, uint32_t store, struct err *err)
+{
+    return read_rows_of(r, STORE_SET_places, CONTAINERS, r->f->stores[store].id, container_row,
+                        err);
+}
+
+int read_extra_hosts(const struct reading *reading, bool *hosts, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(reading->store, STORE_SET_places, EXTRA_STORES);
+    uint32_t store;
+    int more;
+
+    stmt_int(&st, REC_CHAIN_EXTRA);
+    while ((more = stmt_row(&st, err)) > 0) {
+        if (read_reference(&reading->stores, &st, 0, &store, err) != 0)
+            return -1;
+        hosts[reading->f->stores[store].host] = true;
+    }
+    return more;
 }

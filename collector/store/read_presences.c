@@ -2,17 +2,14 @@
 
 #include "collector/store/read_private.h"
 
-enum { LISTINGS, LISTING_NAMES, PRESENCES, PRESENCES_IN, REPO_DIGESTS };
+enum { LISTINGS, LISTING_NAMES, PRESENCES, REPO_DIGESTS };
 
-/* The rows of presence are as many as the fleet has images in stores: they are walked once, in the
- * order of their key, and joined here with what hosts list, which is content. */
+/* Presence is joined here with what hosts list, which is content. */
 static const char *const sql[] = {
     [LISTINGS] = "SELECT id, image_id, unpacked, parent_id FROM listing ORDER BY id",
     [LISTING_NAMES] = "SELECT listing_id, name_id FROM listing_name ORDER BY listing_id, name_id",
     [PRESENCES] = "SELECT store_id, listing_id, coalesce(since_s, from_s) FROM presence "
-                  "WHERE gone_s IS NULL ORDER BY store_id, listing_id, from_s",
-    [PRESENCES_IN] = "SELECT store_id, listing_id, coalesce(since_s, from_s) FROM presence "
-                     "WHERE store_id = ? AND gone_s IS NULL ORDER BY listing_id, from_s",
+                  "WHERE store_id = ? AND gone_s IS NULL ORDER BY listing_id, from_s",
     [REPO_DIGESTS] = "SELECT r.listing_id, r.name_id, r.digest, "
                      "(SELECT min(d.kind) FROM document d "
                      "WHERE d.kind IN (2, 3) AND d.digest = r.digest) "
@@ -31,26 +28,26 @@ static int listing_row(struct reading *r, const struct stmt *st, struct err *err
         return -1;
     r->listing_list = list;
     l = &list[r->listing_count];
-    *l = (struct read_listing){.unpacked = stmt_get_int(st, 2) != 0};
+    *l = (struct read_listing){.id = stmt_get_int(st, 0), .unpacked = stmt_get_int(st, 2) != 0};
     if (read_reference(&r->images, st, 1, &l->image, err) != 0 ||
         read_reference(&r->images, st, 3, &l->parent, err) != 0)
         return -1;
-    return read_ids_add(&r->listings, stmt_get_int(st, 0), (uint32_t)r->listing_count++, r->arena,
-                        err);
+    return read_ids_add(&r->listings, l->id, (uint32_t)r->listing_count++, r->arena, err);
 }
 
 static int listing_name_row(struct reading *r, const struct stmt *st, struct err *err)
 {
-    uint32_t *list = read_room(r, r->said_names, r->said_name_count, sizeof(*list), err);
+    struct fleet *f = r->f;
+    uint32_t *list = read_room(r, f->place_names, f->place_name_count, sizeof(*list), err);
     uint32_t listing;
 
     if (list == NULL)
         return -1;
-    r->said_names = list;
+    f->place_names = list;
     if (read_reference(&r->listings, st, 0, &listing, err) != 0 ||
-        read_reference(&r->names, st, 1, &list[r->said_name_count], err) != 0)
+        read_reference(&r->names, st, 1, &list[f->place_name_count], err) != 0)
         return -1;
-    read_extend(&r->listing_list[listing].said, r->said_name_count++);
+    read_extend(&r->listing_list[listing].said, f->place_name_count++);
     return 0;
 }
 
@@ -58,55 +55,30 @@ int read_listings(struct reading *r, struct err *err)
 {
     if (read_rows(r, STORE_SET_presences, LISTINGS, listing_row, err) != 0)
         return -1;
-    read_ids_sort(&r->listings);
     return read_rows(r, STORE_SET_presences, LISTING_NAMES, listing_name_row, err);
 }
 
 /* ---- where it is ----------------------------------------------------------------------------- */
 
-/* The first presence of a listing brings its names into the fleet; the others point to the same. */
-static int bring_names(struct reading *r, struct read_listing *l, struct err *err)
-{
-    struct fleet *f = r->f;
-
-    l->there = true;
-    for (uint32_t i = 0; i < l->said.count; i++) {
-        uint32_t *list = read_room(r, f->place_names, f->place_name_count, sizeof(*list), err);
-
-        if (list == NULL)
-            return -1;
-        f->place_names = list;
-        list[f->place_name_count] = r->said_names[l->said.first + i];
-        read_extend(&l->names, f->place_name_count++);
-    }
-    return 0;
-}
-
 static int presence_row(struct reading *r, const struct stmt *st, struct err *err)
 {
     struct fleet *f = r->f;
-    struct fleet_presence *list;
+    struct fleet_presence *list = read_room(r, f->presences, f->presence_count, sizeof(*list), err);
     struct read_listing *l;
     uint32_t store, listing;
 
-    if (read_present_store(r, st, &store, err) != 0 ||
+    if (list == NULL || read_reference(&r->stores, st, 0, &store, err) != 0 ||
         read_reference(&r->listings, st, 1, &listing, err) != 0)
         return -1;
     l = &r->listing_list[listing];
-    l->open = true;
-    if (store == FLEET_NONE)
-        return 0;
-    list = read_room(r, f->presences, f->presence_count, sizeof(*list), err);
-    if (list == NULL || (!r->no_names && !l->there && bring_names(r, l, err) != 0))
-        return -1;
+    l->there = true;
     f->presences = list;
-    list[f->presence_count] =
-        (struct fleet_presence){.store = store,
-                                .image = l->image,
-                                .parent = l->parent,
-                                .unpacked = l->unpacked,
-                                .from_s = stmt_get_int(st, 2),
-                                .names = r->no_names ? (struct fleet_run){0} : l->names};
+    list[f->presence_count] = (struct fleet_presence){.store = store,
+                                                      .image = l->image,
+                                                      .parent = l->parent,
+                                                      .unpacked = l->unpacked,
+                                                      .from_s = stmt_get_int(st, 2),
+                                                      .names = l->said};
     read_extend(&f->stores[store].presences, f->presence_count++);
     return 0;
 }
@@ -132,7 +104,8 @@ static void sort_by_image(struct fleet *f, const struct fleet_store *s)
 
 int read_presences_in(struct reading *r, uint32_t store, struct err *err)
 {
-    if (read_rows_in(r, STORE_SET_presences, PRESENCES_IN, store, presence_row, err) != 0)
+    if (read_rows_of(r, STORE_SET_presences, PRESENCES, r->f->stores[store].id, presence_row,
+                     err) != 0)
         return -1;
     sort_by_image(r->f, &r->f->stores[store]);
     return 0;
@@ -154,13 +127,13 @@ static int list_past_names(struct reading *r, struct err *err)
     struct fleet *f = r->f;
     size_t count = 0, kept = 0;
 
-    f->past_names = arena_array(r->arena, r->said_name_count, sizeof(*f->past_names), err);
+    f->past_names = arena_array(r->arena, f->place_name_count, sizeof(*f->past_names), err);
     if (f->past_names == NULL)
         return -1;
     for (size_t i = 0; i < r->listing_count; i++)
         for (uint32_t n = 0; n < r->listing_list[i].said.count; n++)
             f->past_names[count++] = (struct fleet_past_name){
-                r->listing_list[i].image, r->said_names[r->listing_list[i].said.first + n]};
+                r->listing_list[i].image, f->place_names[r->listing_list[i].said.first + n]};
     qsort(f->past_names, count, sizeof(*f->past_names), by_image_then_name);
     for (size_t i = 0; i < count; i++)
         if (kept == 0 || by_image_then_name(&f->past_names[kept - 1], &f->past_names[i]) != 0)
@@ -182,7 +155,7 @@ static int repo_digest_row(struct reading *r, const struct stmt *st, struct err 
     f->repo_digests = list;
     d = &list[f->repo_digest_count];
     *d = (struct fleet_repo_digest){.image = r->listing_list[listing].image,
-                                    .present = r->listing_list[listing].open,
+                                    .present = r->listing_list[listing].there,
                                     .kind = (enum rec_document_kind)stmt_get_int(st, 3)};
     if (read_reference(&r->names, st, 1, &d->repository, err) != 0 ||
         stmt_get_digest(st, 2, &d->digest, err) != 0)
@@ -222,13 +195,8 @@ static int read_repo_digests(struct reading *r, struct err *err)
     return 0;
 }
 
-int read_presences(struct reading *r, struct err *err)
+int read_said(struct reading *r, struct err *err)
 {
-    if (read_listings(r, err) != 0 ||
-        read_rows(r, STORE_SET_presences, PRESENCES, presence_row, err) != 0)
-        return -1;
-    for (size_t i = 0; i < r->f->store_count; i++)
-        sort_by_image(r->f, &r->f->stores[i]);
     if (r->options->past && list_past_names(r, err) != 0)
         return -1;
     return r->options->digests ? read_repo_digests(r, err) : 0;

@@ -20,7 +20,8 @@
 #include "common/cleanup.h"
 #include "common/clock.h"
 
-#define BUSY_MS 5000 /* readers and checkpoints hold locks for far shorter */
+#define LOG_FRAMES_MAX 16384 /* of 4 KiB: what "journal_size_limit" keeps of the file */
+#define BUSY_MS 5000         /* readers and checkpoints hold locks for far shorter */
 
 enum {
     META_GET_ID,
@@ -149,6 +150,16 @@ static int need_wal(struct store *s, struct err *err)
     return 0;
 }
 
+static int on_commit_logged(void *store, sqlite3 *db, const char *name, int frames)
+{
+    struct store *s = store;
+
+    (void)db;
+    (void)name;
+    s->log_frames = frames;
+    return SQLITE_OK;
+}
+
 static int set_up_writer(struct store *s, struct err *err)
 {
     if (need_wal(s, err) != 0)
@@ -183,7 +194,10 @@ static int bring_up_to_date(struct store *s, struct err *err)
         return -1;
     if (migrate_run(s->db, s->path, version, migrate_steps, STORE_SCHEMA_VERSION, err) != 0)
         return -1;
-    return migrate_views(s->db, s->path, schema_views, err);
+    if (migrate_views(s->db, s->path, schema_views, err) != 0)
+        return -1;
+    sqlite3_wal_hook(s->db, on_commit_logged, s);
+    return 0;
 }
 
 /* Reads the file into memory, and writes what its counters lack. */
@@ -420,6 +434,11 @@ void store_mark_undo(struct store *s)
 }
 
 /* ---- the file -------------------------------------------------------------------------------- */
+
+bool store_log_is_long(const struct store *s)
+{
+    return s->log_frames > LOG_FRAMES_MAX;
+}
 
 int store_checkpoint(struct store *s, int *left, struct err *err)
 {

@@ -10,6 +10,7 @@
 #ifndef COLLECTOR_STORE_STORE_H
 #define COLLECTOR_STORE_STORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/error.h"
@@ -54,6 +55,10 @@ void store_mark_undo(struct store *s);
 /* A passive checkpoint; *left gets the number of WAL frames not yet copied. Called off the
  * writer's path (checkpoint.h). */
 int store_checkpoint(struct store *s, int *left, struct err *err);
+
+/* The writer: whether the log has become so long that somebody has to wait for a checkpoint. One
+ * that runs beside a busy writer never reaches its end, and only then the log begins anew. */
+bool store_log_is_long(const struct store *s);
 
 /* Copies the whole database to a new file, consistent, while the writer goes on (SQLite backup
  * API). ERR_CONFLICT when the target exists. */

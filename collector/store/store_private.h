@@ -27,6 +27,7 @@ struct store {
 
     /* The writer's. */
     struct mirror *mirror;          /* NULL: to be read from the file before the next transaction */
+    int log_frames;                 /* pages in the write-ahead log after the last commit */
     struct undo_mark begun, marked; /* the mirror at the transaction's begin, at the job's */
     struct tally *tally;            /* what hosts add to its counters */
     struct buf scratch;             /* for what is hashed */

@@ -23,6 +23,11 @@ int tally_take(struct tally *t, struct mirror *m, int64_t host_id, struct err *e
 int tally_take_store(struct tally *t, struct mirror *m, int64_t store_id, struct err *err);
 int tally_take_holders(struct tally *t, struct mirror *m, uint32_t image, struct err *err);
 
+/* Before a store's listings become `now` (sorted by image). Small changes of a simple host need not
+ * be taken out: their effect is counted at once. */
+int tally_step(struct tally *t, struct mirror *m, int64_t store_id, const uint32_t *now,
+               uint32_t count, struct err *err);
+
 /* All hosts that hold a chain whose layer was only claimed until now. */
 int tally_take_claimers(struct tally *t, struct mirror *m, int64_t chain, struct err *err);
 

@@ -111,6 +111,16 @@ static void hand_back(struct writer *w, struct list *batch)
     uv_async_send(&w->wake_loop);
 }
 
+/* Under load without a pause the log is never copied back to its end, and would grow. */
+static void shorten_log(struct writer *w)
+{
+    struct err err;
+    int left;
+
+    if (store_log_is_long(w->store) && store_checkpoint(w->store, &left, &err) != 0)
+        log_error(LOG_WARN, "checkpoint-failed", &err, NULL);
+}
+
 static void work(void *arg)
 {
     struct writer *w = arg;
@@ -123,6 +133,7 @@ static void work(void *arg)
         if (run_batch(w, &batch, &err) != 0)
             fail_batch(&batch, &err);
         hand_back(w, &batch);
+        shorten_log(w);
     }
     /* The last checkpoint empties the log: nobody else may run one meanwhile. */
     checkpoint_stop(&w->checkpoint);

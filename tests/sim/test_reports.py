@@ -30,8 +30,8 @@ from harness import Results
 SEEDS = range(60)
 TERMS = ("stored", "unique", "replicas", "duplicates", "layout", "unsplit", "blobs_kept",
          "blobs_only", "orphans")
-COUNTED = (["duplicates"], ["duplicates", "--by", "layer"], ["layers"], ["images"], ["bases"],
-           ["summary"])
+COUNTED = (["duplicates"], ["duplicates", "--by", "layer"], ["duplicates", "--by", "image"],
+           ["duplicates", "--by", "host"], ["layers"], ["images"], ["bases"], ["summary"], ["hosts"])
 CAUSES = ("parents", "stores", "engines", "users")
 
 
@@ -72,6 +72,20 @@ def check_view(database, terms):
                               terms["blobs_only"] - terms["orphans"])
 
 
+def subjects(command):
+    """Questions about single things: the first ones of the lists."""
+    images, layers, hosts = (command.ask(what)["rows"] for what in ("images", "layers", "hosts"))
+    names = [name for row in images for name in row["names"]]
+    found = [["host", row["host"]] for row in hosts[:3]]
+    found += [["layer", row["diff_id"]] for row in layers[:4]]
+    found += [["where", row["diff_id"]] for row in layers[:2]]
+    found += [["where", name] for name in names[:3]]
+    for row in images[:3]:
+        found += [["image", row["image_id"]], ["where", "--ever", row["image_id"]],
+                  ["where", "--built-on", row["image_id"]]]
+    return found
+
+
 def check_counted(command):
     """Answers from counters are those from every row: with a label, all rows are read."""
     def ask(*words):
@@ -79,7 +93,8 @@ def check_counted(command):
         del answer["generated_at"]
         return answer
 
-    return [words for words in COUNTED if ask(*words) != ask("--label", "fleet=all", *words)]
+    return [words for words in [*COUNTED, *subjects(command)]
+            if ask(*words) != ask("--label", "fleet=all", *words)]
 
 
 def check_random(results, program):

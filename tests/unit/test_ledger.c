@@ -242,6 +242,7 @@ static void a_ledger_that_does_not_add_up_is_an_internal_error(void **state)
 
 static void charges_of_images_add_up_to_the_ledger(void **state)
 {
+    int64_t extras[MAKER_MAX + 1] = {0};
     struct fixture *f = *state;
     struct fleet_maker *m = &f->m;
     uint32_t base = maker_layer(m, "base", 1001), top = maker_layer(m, "top", 7),
@@ -263,7 +264,8 @@ static void charges_of_images_add_up_to_the_ledger(void **state)
     l = compute(f);
     images = standing_compute(&m->fleet, m->arena, &err);
     assert_non_null(images);
-    charges = charge_images(&m->fleet, &f->copies, &f->ledgers, images, m->arena, &err);
+    charge_count_extras(extras, &m->fleet, &f->copies);
+    charges = charge_images(&m->fleet, extras, &f->ledgers, images, m->arena, &err);
     assert_non_null(charges);
     for (size_t i = 0; i <= m->fleet.image_count; i++) {
         sum.unique += charges[i].unique;

@@ -50,9 +50,9 @@ static int find(struct fixture *f, const char *text, uint32_t *image)
     struct err err;
     int count = 0;
 
-    assert_ok(resolve(&f->found, &f->m.fleet, text, f->m.arena, &err));
     f->images = standing_compute(&f->m.fleet, f->m.arena, &err);
     assert_non_null(f->images);
+    assert_ok(resolve(&f->found, &f->m.fleet, f->images, text, f->m.arena, &err));
     memset(f->marks, 0, sizeof(f->marks));
     resolve_images(&f->found, &f->m.fleet, f->images, false, f->marks);
     for (uint32_t i = 0; i < f->m.fleet.image_count; i++) {
