@@ -7,7 +7,8 @@
 #include "common/check.h"
 #include "common/cleanup.h"
 
-#define PATIENCE_MS 1000 /* more for a peer whose bytes we have not read yet */
+#define PATIENCE_MS 1000  /* more for a peer whose bytes we have not read yet */
+#define PATIENCE_TIMES 20 /* a peer can see to it that some always lie here */
 
 /* libuv's callbacks, in time order. */
 static void on_timer(uv_timer_t *timer);
@@ -128,7 +129,8 @@ static void on_late(struct grpc_conn *conn)
 {
     bool joining = conn->state == GRPC_CONN_HANDSHAKE || conn->state == GRPC_CONN_OPEN;
 
-    if (conn->server && joining && grpc_conn_has_unread(conn)) {
+    if (conn->server && joining && conn->patience < PATIENCE_TIMES && grpc_conn_has_unread(conn)) {
+        conn->patience++;
         grpc_conn_deadline(conn, PATIENCE_MS);
         return;
     }

@@ -119,6 +119,8 @@ struct grpc_conn {
     /* milliseconds of uv_now() */
     uint64_t deadline;     /* of the state; 0: none */
     uint64_t held_since;   /* the owner's, of its place */
+    unsigned held_times;   /* that it kept its place */
+    unsigned patience;     /* times that its deadline to join was put off */
     uint64_t heard;        /* last byte received */
     uint64_t moved;        /* last time the kernel took bytes of the write queue */
     uint64_t given, taken; /* bytes given to the stream; those it had written at `moved` */

@@ -52,7 +52,7 @@ static void take_back_places(struct grpc_gate *gate)
         struct grpc_conn *conn = oldest_inside(gate);
 
         give_back(gate, conn);
-        if (grpc_conn_has_unread(conn))
+        if (conn->held_times++ < GATE_HOLD_TIMES && grpc_conn_has_unread(conn))
             hold(gate, conn);
     }
 }

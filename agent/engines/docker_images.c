@@ -145,18 +145,16 @@ static int name_image(struct docker_pass *p, const char *subject, struct rec_ima
 
 struct image_dirs {
     int content;
-    int metadata;       /* -1 where there is none */
-    bool parents_stand; /* they are those of the last pass */
+    int metadata; /* -1 where there is none */
 };
 
 /* The image as the last pass kept it, if all that it rests on stands. */
 static const struct docker_kept_image *kept_image(struct docker_pass *p,
-                                                  const struct image_dirs *dirs,
                                                   const struct docker_kept_image *now)
 {
     const struct docker_kept_image *last = docker_kept_image(p->last_kept, &now->id);
 
-    if (last == NULL || !dirs->parents_stand || !docker_stamp_eq(&last->config, &now->config) ||
+    if (last == NULL || !docker_stamp_eq(&last->config, &now->config) ||
         (last->has_layers && !docker_need_chain(p, &last->top)))
         return NULL;
     return last;
@@ -173,11 +171,6 @@ static int read_files(struct docker_pass *p, const struct image_dirs *dirs, cons
     *broken = read_config(p, dirs->content, name, &config, &image->id, &why) != 0;
     if (*broken)
         return docker_entry_failed(p, subject, &why, err);
-    if (read_parent(p, dirs->metadata, name, image, &why) != 0 &&
-        docker_entry_failed(p, subject, &why, err) != 0)
-        return -1;
-    kept->has_parent = image->has_parent;
-    kept->parent = image->parent;
     kept->has_layers = config.diff_count > 0;
     return place_layers(p, subject, image, &config, &kept->top, err);
 }
@@ -191,20 +184,21 @@ static int read_image(struct docker_pass *p, const struct image_dirs *dirs, cons
     char subject[DIGEST_TEXT + 8], name[DIGEST_HEX + 1];
     struct docker_kept_image now = {.id = *id,
                                     .config = docker_stamp_at(dirs->content, digest_hex(id, name))};
-    const struct docker_kept_image *last = kept_image(p, dirs, &now);
+    const struct docker_kept_image *last = kept_image(p, &now);
     size_t remarks = docker_remarks(p);
+    struct err why = {0};
     bool broken = false;
 
     snprintf(subject, sizeof(subject), "image sha256:%s", name);
-    if (last != NULL) {
+    if (last != NULL)
         now = *last;
-        image.has_parent = last->has_parent;
-        image.parent = last->parent;
-    } else if (read_files(p, dirs, name, subject, &image, &now, &broken, err) != 0) {
+    else if (read_files(p, dirs, name, subject, &image, &now, &broken, err) != 0)
         return -1;
-    }
     if (broken)
         return 0;
+    if (read_parent(p, dirs->metadata, name, &image, &why) != 0 &&
+        docker_entry_failed(p, subject, &why, err) != 0)
+        return -1;
     if (docker_remarks(p) == remarks)
         p->kept->images[p->kept->image_count++] = now;
     if (name_image(p, subject, &image, err) != 0)
@@ -297,12 +291,7 @@ int docker_read_images(struct docker_pass *p, struct err *err)
         docker_open_optional(p->root, "imagedb/metadata/sha256", &metadata, err) != 0)
         return -1;
     contents = docker_stamp_at(content, "");
-    if (metadata >= 0)
-        p->kept->metadata = docker_stamp_at(metadata, "");
-    dirs = (struct image_dirs){
-        .content = content,
-        .metadata = metadata,
-        .parents_stand = last != NULL && docker_stamp_eq(&last->metadata, &p->kept->metadata)};
+    dirs = (struct image_dirs){.content = content, .metadata = metadata};
     if (read_images(p, &dirs, last != NULL && docker_stamp_eq(&last->contents, &contents), err) !=
         0)
         return -1;

@@ -2,15 +2,16 @@
  * docker_kept: what a pass over a store leaves for the next one, so that what stands unchanged is
  * not read twice: the things themselves and the stamps of the files that they rest on.
  *
- * Docker never writes into a file of its metadata; it renames a new one over it, and renames whole
+ * Docker never writes into one of these files; it renames a new one over it, and renames whole
  * directories. So these stamps tell:
  *   repositories.json                      its own
  *   imagedb/content/sha256/<imageID>       its own
- *   imagedb/metadata/sha256/<id>/parent    that of imagedb/metadata/sha256
  *   layerdb/sha256/<chainID> with files    its own, or that of layerdb/sha256 for all at once
  *   <drv>, what lies in it                 its own
  * Who writes *into* a file below metadata or layerdb is not seen by them. A pass with nothing kept
- * reads all of it. Containers and their mounts are never kept: they change all the time.
+ * reads all of it. Containers and their mounts are never kept: they change all the time. Nor are
+ * images' parents, which are put into directories that are there already, with no stamp but their
+ * own.
  *
  * Private to docker*.c.
  */
@@ -35,8 +36,8 @@ bool docker_stamp_eq(const struct docker_stamp *a, const struct docker_stamp *b)
 
 /* An image of which all layers were there and nothing was wrong. */
 struct docker_kept_image {
-    struct digest id, top, parent; /* top: chainID of its uppermost layer */
-    bool has_layers, has_parent;
+    struct digest id, top; /* top: chainID of its uppermost layer */
+    bool has_layers;
     struct docker_stamp config;
 };
 
@@ -50,7 +51,7 @@ struct docker_kept {
     struct docker_stamp repositories;
     struct docker_kept_image *images; /* sorted by id */
     size_t image_count;
-    struct docker_stamp contents, metadata;
+    struct docker_stamp contents;
     const char **mounts;
     size_t mount_count;
     size_t space_count; /* of the reading's spaces: what lies in <drv> */

@@ -10,6 +10,7 @@ enum {
     HISTORY_CLEAR,
     LABELS_CLEAR,
     CHAIN_ADD,
+    BEGINS_WITH,
     STEP_ADD,
     LABEL_ADD,
 };
@@ -22,6 +23,7 @@ static const char *const sql[] = {
     [HISTORY_CLEAR] = "DELETE FROM image_history WHERE image_id = ?",
     [LABELS_CLEAR] = "DELETE FROM image_label WHERE image_id = ?",
     [CHAIN_ADD] = "INSERT INTO image_chain (image_id, position, chain_id) VALUES (?, ?, ?)",
+    [BEGINS_WITH] = "SELECT image_id FROM image_chain WHERE chain_id = ? AND position = 0 LIMIT 1",
     [STEP_ADD] = "INSERT INTO image_history "
                  "(image_id, seq, created, created_by, comment, empty) "
                  "VALUES (?, ?, ?, ?, ?, ?)",
@@ -138,6 +140,61 @@ static int put_config(struct store *s, int64_t image_id, const struct config *c,
     return set_image(s, image_id, CONFIG_READ, c, top, bytes, err);
 }
 
+static int set_unread(struct store *s, int64_t image_id, size_t len, struct err *err)
+{
+    if (mirror_set_chains(s->mirror, image_id, true, NULL, 0, err) != 0)
+        return -1;
+    return set_image(s, image_id, CONFIG_NO_CONFIG, NULL, 0, len, err);
+}
+
+/* 1 with an image whose first chain this is, 0 none, -1. */
+static int next_beginning(struct store *s, int64_t chain_id, int64_t *image_id, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_config, BEGINS_WITH);
+    int more;
+
+    stmt_int(&st, chain_id);
+    more = stmt_row(&st, err);
+    if (more > 0)
+        *image_id = stmt_get_int(&st, 0);
+    return more;
+}
+
+/* Images that say that the chain is a layer of their own are none: it is several layers. */
+static int withdraw_pretenders(struct store *s, int64_t chain_id, struct err *err)
+{
+    int64_t image_id;
+    int more;
+
+    while ((more = next_beginning(s, chain_id, &image_id, err)) > 0)
+        if (tally_take_holders(s->tally, s->mirror, (uint32_t)image_id, err) != 0 ||
+            clear(s, image_id, err) != 0 || set_unread(s, image_id, 0, err) != 0)
+            return -1;
+    return more;
+}
+
+/* Whoever knows the chainID of other people's image could give it out as a layer: what is proven
+ * counts (content.h). *why: the config at hand does so. */
+static int judge_chains(struct store *s, const struct config *c, struct err *why, struct err *err)
+{
+    struct digest chain;
+    int64_t id, depth;
+
+    for (size_t i = 0; i < c->diff_count; i++) {
+        chain = digest_chain(i > 0 ? &chain : NULL, &c->diffs[i]);
+        if (content_depth(s, &chain, &id, &depth, err) != 0)
+            return -1;
+        if (i == 0 && depth > 1) {
+            err_set(why, ERR_CORRUPT, "its first layer is a chain of %lld other layers",
+                    (long long)depth);
+            return 0;
+        }
+        if (i > 0 && depth == 1 && withdraw_pretenders(s, id, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 int apply_config(struct store *s, const struct digest *image, const uint8_t *data, size_t len,
                  int64_t now_s, struct err *why, struct err *err)
 {
@@ -151,13 +208,13 @@ int apply_config(struct store *s, const struct digest *image, const uint8_t *dat
         tally_take_holders(s->tally, s->mirror, (uint32_t)image_id, err) != 0 ||
         clear(s, image_id, err) != 0)
         return -1;
-    if (config_parse(&c, data, len, arena, why) == 0)
+    if (config_parse(&c, data, len, arena, why) == 0 && judge_chains(s, &c, why, err) != 0)
+        return -1;
+    if (why->kind == ERR_NONE)
         return put_config(s, image_id, &c, len, err);
     if (why->kind == ERR_NO_MEMORY)
         return err_set(err, ERR_NO_MEMORY, "read an image config");
-    if (mirror_set_chains(s->mirror, image_id, true, NULL, 0, err) != 0)
-        return -1;
-    return set_image(s, image_id, CONFIG_NO_CONFIG, NULL, 0, len, err);
+    return set_unread(s, image_id, len, err);
 }
 
 int apply_config_dispute(struct store *s, const struct digest *image, int64_t now_s,

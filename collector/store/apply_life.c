@@ -25,10 +25,14 @@ static const char *const sql[] = {
                       "WHERE incarnation_id = ? AND gone_s IS NULL AND state NOT IN (3, 5)",
     [EPHEMERAL_NEXT] = "SELECT h.id, i.id FROM host h "
                        "LEFT JOIN incarnation i ON i.host_id = h.id AND i.ended_s IS NULL "
-                       "WHERE h.id > ? AND h.last_s < ? AND h.lifetime = 2 "
+                       "WHERE h.id > ?1 AND h.last_s < ?2 AND coalesce(i.last_s, 0) < ?2 "
+                       "AND h.lifetime = 2 "
                        "AND h.retired_s IS NULL AND h.ended_s IS NULL ORDER BY h.id LIMIT 1",
-    [SILENT_NEXT] = "SELECT id FROM host WHERE id > ? AND last_s < ? "
-                    "AND retired_s IS NULL AND ended_s IS NULL ORDER BY id LIMIT 1",
+    /* What a host reports is a sign of life too, and stands with its incarnation. */
+    [SILENT_NEXT] = "SELECT h.id FROM host h WHERE h.id > ?1 AND h.last_s < ?2 "
+                    "AND h.retired_s IS NULL AND h.ended_s IS NULL AND NOT EXISTS "
+                    "(SELECT 1 FROM incarnation i WHERE i.host_id = h.id AND i.last_s >= ?2) "
+                    "ORDER BY h.id LIMIT 1",
     [HOST_RETIRE] = "UPDATE host SET retired_s = ? WHERE id = ?",
 };
 const struct store_sql store_sql_life = STORE_SQL(sql);

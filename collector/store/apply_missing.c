@@ -6,8 +6,7 @@ enum { STORES, DOCUMENTS, LAYERS };
 
 /* Both start from the host's own rows and go on by keys only. */
 static const char *const sql[] = {
-    [STORES] = "SELECT s.id, EXISTS (SELECT 1 FROM exception e WHERE e.store_id = s.id) "
-               "FROM store s WHERE s.incarnation_id = ? AND s.gone_s IS NULL",
+    [STORES] = "SELECT id FROM store WHERE incarnation_id = ? AND gone_s IS NULL",
     [DOCUMENTS] = "SELECT DISTINCT i.digest, d.state IS NOT NULL FROM store s "
                   "JOIN presence p ON p.store_id = s.id AND p.gone_s IS NULL "
                   "JOIN listing l ON l.id = p.listing_id AND l.identity = 1 "
@@ -102,13 +101,15 @@ static bool store_asks(const struct mirror *m, int64_t store_id, int64_t incarna
 {
     const struct mirror_store *s = mirror_store(m, store_id);
 
+    if (s->exception_count > 0) /* the tables decide */
+        return true;
     for (uint32_t i = 0; i < s->listing_count; i++)
         if (listing_asks(m, s->listings[i], incarnation_id))
             return true;
     return false;
 }
 
-/* 1 something may be, 0 nothing is, -1. Exceptions are not in memory: the tables decide. */
+/* 1 something may be, 0 nothing is, -1. */
 static int anything(struct store *s, int64_t incarnation_id, struct err *err)
 {
     AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_missing, STORES);
@@ -116,8 +117,7 @@ static int anything(struct store *s, int64_t incarnation_id, struct err *err)
 
     stmt_int(&st, incarnation_id);
     while ((more = stmt_row(&st, err)) > 0)
-        if (stmt_get_int(&st, 1) != 0 ||
-            store_asks(s->mirror, stmt_get_int(&st, 0), incarnation_id))
+        if (store_asks(s->mirror, stmt_get_int(&st, 0), incarnation_id))
             return 1;
     return more;
 }

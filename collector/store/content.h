@@ -27,6 +27,9 @@ int content_chain(struct store *s, const struct digest *d, int64_t *id, struct e
 int content_claim(struct store *s, int64_t chain_id, int64_t layer_id, struct err *err);
 
 /* The chain of layer `diff` on `parent` (id 0: it is the first); `depth` counts from 1. */
+/* A chain of several layers is proven by its digest, which is made of theirs. A chain of one layer
+ * has the layer's own digest, which anybody can choose: where both are said of one digest, the
+ * longer one counts. */
 struct content_link {
     const struct digest *chain;
     const struct digest *diff;
@@ -35,6 +38,10 @@ struct content_link {
 };
 int content_chain_on(struct store *s, const struct content_link *link, int64_t *id,
                      struct err *err);
+
+/* What is known of a chain: 0 and 0 where nothing is. */
+int content_depth(struct store *s, const struct digest *d, int64_t *id, int64_t *depth,
+                  struct err *err);
 
 /* A name of an image, or a repository. */
 int content_name(struct store *s, const char *text, int64_t *id, struct err *err);

@@ -40,6 +40,15 @@ static void next(struct ahead *a, struct err *err)
     a->more = stmt_row(&a->st, err);
 }
 
+/* Rows are taken in the order of their listings: one of an earlier listing belongs to none. */
+static int end_of(const struct ahead *a, int64_t listing, struct err *err)
+{
+    if (a->more > 0 && stmt_get_int(&a->st, 0) < listing)
+        return err_set(err, ERR_CORRUPT, "a row belongs to listing %lld, which is not there",
+                       (long long)stmt_get_int(&a->st, 0));
+    return a->more < 0 ? -1 : 0;
+}
+
 static bool is_of(const struct ahead *a, int64_t listing)
 {
     return a->more > 0 && stmt_get_int(&a->st, 0) == listing;
@@ -63,7 +72,7 @@ static int take_names(struct reading *r, int64_t listing, struct rec_image *imag
     }
     if (image->name_count > 1)
         qsort(image->names, image->name_count, sizeof(*image->names), rec_name_cmp);
-    return r->names.more < 0 ? -1 : 0;
+    return end_of(&r->names, listing, err);
 }
 
 static int take_repo_digests(struct reading *r, int64_t listing, struct rec_image *image,
@@ -87,7 +96,7 @@ static int take_repo_digests(struct reading *r, int64_t listing, struct rec_imag
     if (image->repo_digest_count > 1)
         qsort(image->repo_digests, image->repo_digest_count, sizeof(*image->repo_digests),
               rec_repo_digest_cmp);
-    return a->more < 0 ? -1 : 0;
+    return end_of(a, listing, err);
 }
 
 static int read_image(struct reading *r, const struct stmt *st, struct rec_image *image,

@@ -314,7 +314,7 @@ static void add_space(struct mirror_store *s, const struct rec_space *space)
         sum = strcmp(space->kind, "only") == 0 ? &s->blobs_only : &s->blobs_kept;
     else if (space->klass != REC_SPACE_ORPHANS)
         return;
-    *sum += (int64_t)space->bytes;
+    *sum = (int64_t)((uint64_t)*sum + space->bytes);
     s->upper_bound = s->upper_bound || space->upper_bound;
 }
 

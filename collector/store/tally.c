@@ -129,10 +129,8 @@ static bool excepts(const struct mirror_store *s, uint32_t chain)
     return false;
 }
 
-int tally_take_claimers(struct tally *t, struct mirror *m, int64_t chain, struct err *err)
+int tally_take_exceptions(struct tally *t, struct mirror *m, int64_t chain, struct err *err)
 {
-    if (mirror_chain(m, chain)->claimed == 0)
-        return 0;
     for (size_t i = 1; i < m->tables[MIRROR_STORES].count; i++) {
         const struct mirror_store *s = mirror_store(m, (int64_t)i);
 
@@ -157,9 +155,8 @@ static int settle(struct tally *t, struct mirror *m, struct err *err)
         count = mirror_count(m, (enum mirror_table)c->table, c->id, err);
         if (count == NULL)
             return -1;
-        /* Modulo 2^64: liars may claim more bytes than fit, and take them back. */
         for (size_t v = 0; v < MIRROR_VALUES; v++)
-            count->now[v] = (int64_t)((uint64_t)count->now[v] + (uint64_t)by[v]);
+            tally_add(&count->now[v], 1, by[v]);
     }
     return 0;
 }

@@ -28,8 +28,8 @@ int tally_take_holders(struct tally *t, struct mirror *m, uint32_t image, struct
 int tally_step(struct tally *t, struct mirror *m, int64_t store_id, const uint32_t *now,
                uint32_t count, struct err *err);
 
-/* All hosts that hold a chain whose layer was only claimed until now. */
-int tally_take_claimers(struct tally *t, struct mirror *m, int64_t chain, struct err *err);
+/* All hosts that have an exception of a chain. */
+int tally_take_exceptions(struct tally *t, struct mirror *m, int64_t chain, struct err *err);
 
 /* Puts back what was taken out. */
 int tally_put(struct tally *t, struct mirror *m, struct err *err);

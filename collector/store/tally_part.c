@@ -62,7 +62,7 @@ static int count_chain(struct part *p, uint32_t chain, struct err *err)
     count[CHAIN_COPIES] += p->sign;
     if (state->measured) {
         count[CHAIN_MEASURED] += p->sign;
-        count[CHAIN_BYTES] += p->sign * state->allocated_bytes;
+        tally_add(&count[CHAIN_BYTES], p->sign, state->allocated_bytes);
     }
     /* In one store, a layer that ends no other chain cannot be there twice. */
     if (layer != 0 && (p->store_count > 1 || mirror_layer(p->m, layer)->chains > 1))
@@ -158,9 +158,9 @@ static int count_spaces(struct part *p, struct err *err)
     count = tally_change(p->t, MIRROR_FLEET_COUNTS, 1, err);
     if (count == NULL)
         return -1;
-    count[FLEET_BLOBS_KEPT] += p->sign * s->blobs_kept;
-    count[FLEET_BLOBS_ONLY] += p->sign * s->blobs_only;
-    count[FLEET_ORPHANS] += p->sign * s->orphans;
+    tally_add(&count[FLEET_BLOBS_KEPT], p->sign, s->blobs_kept);
+    tally_add(&count[FLEET_BLOBS_ONLY], p->sign, s->blobs_only);
+    tally_add(&count[FLEET_ORPHANS], p->sign, s->orphans);
     count[FLEET_UPPER_BOUNDS] += s->upper_bound ? p->sign : 0;
     return 0;
 }

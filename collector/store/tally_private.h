@@ -63,6 +63,12 @@ int64_t *tally_change(struct tally *t, enum mirror_table table, uint32_t id, str
 /* Whether the job at hand took the host out. */
 bool tally_is_out(const struct tally *t, int64_t host_id);
 
+/* Adds `by` with a sign, modulo 2^64: liars may claim more bytes than fit, and take them back. */
+static inline void tally_add(int64_t *to, int64_t sign, int64_t by)
+{
+    *to = (int64_t)((uint64_t)*to + (uint64_t)sign * (uint64_t)by);
+}
+
 /* Adds a host's whole part (sign 1), or takes it away (-1). */
 int tally_part(struct tally *t, struct mirror *m, int64_t host_id, int64_t sign, struct err *err);
 

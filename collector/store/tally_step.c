@@ -148,7 +148,7 @@ static int count_chain(const struct steps *s, uint32_t chain, int64_t sign, stru
     count[CHAIN_COPIES] += sign;
     if (copy != NULL) {
         count[CHAIN_MEASURED] += sign;
-        count[CHAIN_BYTES] += sign * copy->allocated_bytes;
+        tally_add(&count[CHAIN_BYTES], sign, copy->allocated_bytes);
     }
     return 0;
 }

@@ -1,5 +1,6 @@
 #include "tests/support/unit.h"
 
+#include "common/buf.h"
 #include "tests/support/three_hosts.h"
 
 static void a_proven_config_becomes_chains_history_and_labels(void **state)
@@ -50,6 +51,77 @@ static void a_document_that_is_no_config_is_kept_and_told(void **state)
     assert_int_equal(rig_number(&rig, "SELECT parsed FROM image"), 2);
     assert_int_equal(rig_number(&rig, "SELECT count(*) FROM document"), 1);
     assert_string_equal(rig_text(&rig, "SELECT kind FROM event"), "config-unreadable");
+}
+
+/* A config of an image whose lowest layer is said to be what is really the chain of layers[0..1],
+ * with one more layer on it. */
+static const char *pretend(struct digest *id)
+{
+    struct digest chain = rig_chain(layers, 2), above = rig_digest('L', 9);
+    char one_hex[DIGEST_TEXT], other_hex[DIGEST_TEXT];
+    struct buf text;
+    const char *copy;
+    struct err err;
+
+    buf_init(&text, 1 << 16);
+    assert_ok(buf_printf(&text, &err,
+                         "{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{},"
+                         "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"%s\",\"%s\"]}}",
+                         digest_text(&chain, one_hex), digest_text(&above, other_hex)));
+    *id = digest_of(text.data, text.len);
+    copy = arena_text(rig.arena, buf_str(&text), text.len, NULL);
+    buf_close(&text);
+    return copy;
+}
+
+static void hold_both(const struct digest *real, const struct digest *pretender)
+{
+    for (int64_t host = one; host <= two; host++) {
+        struct rec_content *c = rig_content(&rig, 1);
+
+        rig_name(&rig, rig_image(&rig, c, real, true), "real:1");
+        rig_name(&rig, rig_image(&rig, c, pretender, true), "other:1");
+        rig_sort(c);
+        rig_inventory(&rig, host, 1, c, 1010);
+    }
+}
+
+static void assert_real_chains(const char *depths)
+{
+    assert_string_equal(
+        rig_text(&rig, "SELECT group_concat(depth) FROM (SELECT depth FROM chain ORDER BY depth)"),
+        depths);
+    assert_int_equal(rig_number(&rig, "SELECT count(*) FROM image WHERE parsed = 1"), 1);
+    assert_int_equal(rig_number(&rig, "SELECT count(*) FROM image WHERE parsed = 2"), 1);
+    assert_int_equal(rig_number(&rig, "SELECT sum(copies) FROM count_chain"), 8);
+}
+
+/* ChainIDs of public images are known to all, and one of a single layer is that layer's digest. */
+static void nobody_gives_out_a_known_chain_as_a_layer(void **state)
+{
+    struct digest real, pretender;
+    const char *text = rig_config(&rig, layers, 4, &real), *other = pretend(&pretender);
+
+    (void)state;
+    hold_both(&real, &pretender);
+    rig_document(&rig, one, &real, text, 0, 1020);
+    rig_document(&rig, two, &pretender, other, 0, 1020);
+    assert_real_chains("1,2,3,4");
+    assert_string_equal(rig_text(&rig, "SELECT kind FROM event"), "config-unreadable");
+}
+
+static void who_gave_out_a_chain_as_a_layer_is_withdrawn(void **state)
+{
+    struct digest real, pretender;
+    const char *text = rig_config(&rig, layers, 4, &real), *other = pretend(&pretender);
+
+    (void)state;
+    hold_both(&real, &pretender);
+    rig_document(&rig, two, &pretender, other, 0, 1020);
+    assert_int_equal(rig_number(&rig, "SELECT max(depth) FROM chain"), 2);
+    rig_document(&rig, one, &real, text, 0, 1030);
+    /* What it put on the chain lies on it truly, one deeper than it said. */
+    assert_real_chains("1,2,3,3,4");
 }
 
 static void a_redacted_document_is_confirmed_by_a_second_host(void **state)
@@ -155,6 +227,8 @@ int main(void)
         TEST(a_proven_config_becomes_chains_history_and_labels),
         TEST(bytes_without_their_digest_are_a_lie),
         TEST(a_document_that_is_no_config_is_kept_and_told),
+        TEST(nobody_gives_out_a_known_chain_as_a_layer),
+        TEST(who_gave_out_a_chain_as_a_layer_is_withdrawn),
         TEST(a_redacted_document_is_confirmed_by_a_second_host),
         TEST(two_hosts_that_redact_otherwise_are_both_not_believed),
         TEST(a_third_voice_does_not_undo_what_two_confirmed),

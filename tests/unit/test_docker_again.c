@@ -198,6 +198,18 @@ static void lose_parent(struct fixture *f)
     lose(f, "image/overlay2/imagedb/metadata/sha256");
 }
 
+/* Of an image that has other metadata already: no directory above the file changes. */
+static void set_parent(struct fixture *f)
+{
+    char name[PATH_MAX], file[PATH_MAX + 16], text[DIGEST_TEXT];
+    struct digest parent = some_diff(f);
+
+    if (!some_entry(f, "image/overlay2/imagedb/metadata/sha256", name))
+        return;
+    snprintf(file, sizeof(file), "%s/parent", name);
+    tempdir_write_text(&f->dir, file, digest_text(&parent, text));
+}
+
 static void lose_directory(struct fixture *f)
 {
     lose(f, "overlay2");
@@ -283,9 +295,9 @@ static void nothing(struct fixture *f)
 static void after_any_change_it_is_as_if_read_afresh(void **state)
 {
     static void (*const changes[])(struct fixture * f) = {
-        add_image,      add_image,    add_image,    name_image,    name_image,     lose_config,
-        lose_layer,     lose_parent,  break_config, replace_layer, lose_directory, add_container,
-        lose_container, add_leftover, add_partial,  nothing,       begin_builds,
+        add_image,     add_image,      add_image,    name_image,   name_image,    lose_config,
+        lose_layer,    lose_parent,    set_parent,   break_config, replace_layer, lose_directory,
+        add_container, lose_container, add_leftover, add_partial,  nothing,       begin_builds,
     };
     struct fixture *f = *state;
 

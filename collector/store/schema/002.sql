@@ -50,7 +50,7 @@ FROM old_loss l
 JOIN presence p ON p.store_id = l.store_id AND p.image_id = l.image_id AND p.gone_s IS NULL;
 
 -- Each with its names and repo digests: those it has now where it is open, else all that it had
--- within its interval.
+-- within its interval, the newest 1,000, which is as many as hosts may list.
 CREATE TEMP TABLE old_row AS
 SELECT p.*,
        (SELECT group_concat(name_id) FROM
@@ -58,14 +58,14 @@ SELECT p.*,
          WHERE n.store_id = p.store_id AND n.image_id = p.image_id
            AND iif(p.gone_s IS NULL, n.gone_s IS NULL,
                    n.from_s < p.gone_s AND (n.gone_s IS NULL OR n.gone_s > p.from_s))
-         ORDER BY n.name_id)) AS names,
+         ORDER BY n.name_id DESC LIMIT 1000)) AS names,
        (SELECT group_concat(repo_digest) FROM
-        (SELECT DISTINCT r.name_id || ':' || hex(r.digest) AS repo_digest
+        (SELECT r.name_id || ':' || hex(r.digest) AS repo_digest
          FROM presence_repo_digest r
          WHERE r.store_id = p.store_id AND r.image_id = p.image_id
            AND iif(p.gone_s IS NULL, r.gone_s IS NULL,
                    r.from_s < p.gone_s AND (r.gone_s IS NULL OR r.gone_s > p.from_s))
-         ORDER BY 1)) AS repo_digests
+         GROUP BY r.name_id, r.digest ORDER BY r.name_id DESC, r.digest LIMIT 1000)) AS repo_digests
 FROM old_part p;
 
 CREATE TEMP TABLE old_listing AS
@@ -77,17 +77,13 @@ GROUP BY image_id, identity, unpacked, parent_id, names, repo_digests;
 INSERT INTO listing (id, image_id, identity, unpacked, parent_id)
 SELECT id, image_id, identity, unpacked, parent_id FROM old_listing;
 
-INSERT OR IGNORE INTO listing_name (listing_id, name_id)
-SELECT l.id, n.name_id FROM old_listing l
-JOIN presence_name n ON n.store_id = l.store_id AND n.image_id = l.image_id
-WHERE iif(l.gone_s IS NULL, n.gone_s IS NULL,
-          n.from_s < l.gone_s AND (n.gone_s IS NULL OR n.gone_s > l.from_s));
+INSERT INTO listing_name (listing_id, name_id)
+SELECT l.id, n.value FROM old_listing l, json_each('[' || l.names || ']') n;
 
 INSERT OR IGNORE INTO listing_repo_digest (listing_id, name_id, digest)
 SELECT l.id, r.name_id, r.digest FROM old_listing l
 JOIN presence_repo_digest r ON r.store_id = l.store_id AND r.image_id = l.image_id
-WHERE iif(l.gone_s IS NULL, r.gone_s IS NULL,
-          r.from_s < l.gone_s AND (r.gone_s IS NULL OR r.gone_s > l.from_s));
+WHERE instr(',' || l.repo_digests || ',', ',' || r.name_id || ':' || hex(r.digest) || ',') > 0;
 
 DROP TABLE presence_name;
 DROP TABLE presence_repo_digest;
