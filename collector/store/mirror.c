@@ -165,12 +165,7 @@ uint32_t mirror_find_listing(const struct mirror *m, const void *key, size_t len
     return dictionary_find(&m->listings, key, len);
 }
 
-uint32_t mirror_held(const struct mirror *m, int64_t store_id, uint32_t image)
-{
-    return mirror_held_in(m, mirror_store(m, store_id), image);
-}
-
-uint32_t mirror_held_in(const struct mirror *m, const struct mirror_store *s, uint32_t image)
+uint32_t mirror_held(const struct mirror *m, const struct mirror_store *s, uint32_t image)
 {
     size_t low = 0, high = s->listing_count;
 

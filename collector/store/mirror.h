@@ -154,10 +154,7 @@ uint32_t mirror_find_image(const struct mirror *m, const struct digest *digest);
 uint32_t mirror_find_listing(const struct mirror *m, const void *key, size_t len);
 
 /* The listing of an image that the store holds, 0 where it does not hold the image. */
-uint32_t mirror_held(const struct mirror *m, int64_t store_id, uint32_t image);
-
-/* The same, of a store that is at hand. */
-uint32_t mirror_held_in(const struct mirror *m, const struct mirror_store *store, uint32_t image);
+uint32_t mirror_held(const struct mirror *m, const struct mirror_store *store, uint32_t image);
 
 /* A counter, to be changed now; NULL without memory. */
 struct mirror_count *mirror_count(struct mirror *m, enum mirror_table table, int64_t id,

@@ -112,7 +112,7 @@ int tally_take_holders(struct tally *t, struct mirror *m, uint32_t image, struct
 {
     for (size_t i = 1; i < m->tables[MIRROR_STORES].count; i++) {
         const struct mirror_store *s = mirror_store(m, (int64_t)i);
-        uint32_t listing = mirror_held_in(m, s, image);
+        uint32_t listing = mirror_held(m, s, image);
 
         if (listing != 0 && mirror_listing(m, listing)->unpacked &&
             tally_take(t, m, s->host, err) != 0)

@@ -95,7 +95,7 @@ static int count_parent(struct part *p, uint32_t parent, struct err *err)
     if (parent == 0 || p->t->parents[parent] == p->t->store_pass)
         return 0;
     p->t->parents[parent] = p->t->store_pass;
-    listing = mirror_held_in(p->m, p->store, parent);
+    listing = mirror_held(p->m, p->store, parent);
     if (listing == 0 || mirror_listing(p->m, listing)->named)
         return 0;
     count = tally_change(p->t, MIRROR_IMAGE_COUNTS, parent, err);

@@ -74,7 +74,7 @@ static void a_job_that_is_undone_leaves_the_others_work(void **state)
     assert_int_equal(m->tables[MIRROR_LISTINGS].count, listings + 1);
     store_mark_undo(rig.store);
     assert_int_equal(m->tables[MIRROR_LISTINGS].count, listings);
-    assert_int_not_equal(mirror_held(m, 1, mirror_find_image(m, &image)), 0);
+    assert_int_not_equal(mirror_held(m, mirror_store(m, 1), mirror_find_image(m, &image)), 0);
     assert_ok(store_commit(rig.store, &err));
     assert_int_equal(rig_number(&rig, "SELECT stores FROM count_listing"), 1);
 }
