@@ -69,6 +69,8 @@ static int measure_copy(struct accountant *a, const struct engine_copy *copy,
     struct err why = {0};
     int rc;
 
+    if (copy->directory == NULL)
+        return 0; /* read by API: one of copies_total, and not of copies_measured */
     if (note(a, copy->directory, err) != 0)
         return -1;
     if (measure_directory(a->root, copy->directory, a->limits, &result, &why) == 0) {
@@ -104,6 +106,8 @@ static int measure_rest(struct accountant *a, struct err *err)
     const struct engine_reading *r = a->reading;
     uint64_t bytes, entries;
 
+    if (r->space_root_count == 0) /* nothing of it can be seen: nothing is said */
+        return 0;
     if (measure_others(a->root, r->space_roots, r->space_root_count, &a->known, a->limits, &bytes,
                        &entries, err) != 0 ||
         add_bytes(a, REC_SPACE_OUTSIDE, "engine-metadata", bytes, entries, err) != 0)

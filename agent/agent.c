@@ -220,6 +220,7 @@ static struct rec_hello make_hello(struct agent *a, uint32_t capabilities[CAPABI
 
     capabilities[hello.capability_count++] = REC_CAP_DOCUMENTS;
     capabilities[hello.capability_count++] = REC_CAP_USE;
+    capabilities[hello.capability_count++] = REC_CAP_ORIGINS;
     if (o->measure)
         capabilities[hello.capability_count++] = REC_CAP_MEASURE;
     return hello;

@@ -101,7 +101,13 @@ int inventory_difference(const struct inventory *from, const struct inventory *t
 int inventory_attributes(const struct inventory *inv, struct arena *arena,
                          struct rec_difference *out, struct err *err);
 
+/* The next origins from *at on: of about `bytes` at most, encoded, and at
+ * least one where there is one. Moves *at behind them. */
+void inventory_next_origins(const struct rec_origins *all, size_t *at, size_t bytes,
+                            struct rec_origins *part);
+
 /* Whether both tell the same use, apart from ages. */
 bool inventory_use_eq(const struct rec_use *a, const struct rec_use *b);
+bool inventory_origins_eq(const struct rec_origins *a, const struct rec_origins *b);
 
 #endif

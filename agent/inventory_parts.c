@@ -8,6 +8,7 @@
 #define NAME_OVERHEAD 4
 #define REPO_DIGEST_BYTES 44
 #define EXCEPTION_BYTES 76
+#define ORIGIN_BYTES 40
 
 static size_t image_bytes(const struct rec_image *image)
 {
@@ -52,6 +53,23 @@ bool inventory_next_part(const struct rec_content *content, struct inventory_cur
     part->exception_count = left;
     at->exception += left;
     return at->exception < content->exception_count;
+}
+
+void inventory_next_origins(const struct rec_origins *all, size_t *at, size_t bytes,
+                            struct rec_origins *part)
+{
+    size_t room = bytes;
+
+    *part = (struct rec_origins){.key = all->key, .continued = *at > 0};
+    part->origins = all->origin_count > 0 ? all->origins + *at : NULL;
+    for (; *at < all->origin_count; (*at)++) {
+        size_t needed = strlen(all->origins[*at].repository) + ORIGIN_BYTES;
+
+        if (needed > room && part->origin_count > 0)
+            return;
+        room -= needed < room ? needed : room;
+        part->origin_count++;
+    }
 }
 
 int inventory_softened(struct inventory *inv, struct inventory **out, struct err *err)

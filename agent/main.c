@@ -10,9 +10,10 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 
-/* libuv's pool has 4 threads by default, and stores that hang may hold SCAN_OUTSTANDING_MAX of
- * them: this leaves some for names (DNS) and documents. */
-#define POOL_THREADS "10"
+/* libuv's pool has 4 threads by default. Stores that hang may hold SCAN_OUTSTANDING_MAX (6) of
+ * them, and sockets that hang one for each of 4 drivers: this leaves some for names (DNS) and
+ * documents. */
+#define POOL_THREADS "14"
 
 static int check_config(const struct options *o, bool run, struct err *err)
 {

@@ -24,8 +24,14 @@ static void on_async_closed(uv_handle_t *handle);
 
 /* ---- what the collector wants ---------------------------------------------------------------- */
 
+/* A copy that can be walked and tells the layer's own bytes. */
+static bool is_telling(const struct measured_copy *copy)
+{
+    return !copy->whole_tree && copy->state != MEASURED_UNSEEN;
+}
+
 /* The layer's copy at this chain in any store; where the chain is not here (any more), one of the
- * layer at another place. A copy that is a whole tree only where there is no other. */
+ * layer at another place. One that is not telling only where there is no other. */
 static struct measured_copy *find_copy(struct measurer *m, const struct rec_measure_wanted *want,
                                        struct measured_store **store)
 {
@@ -35,13 +41,13 @@ static struct measured_copy *find_copy(struct measurer *m, const struct rec_meas
         struct measured_store *s = list_entry(it, struct measured_store, node);
         struct measured_copy *copy = measured_find(s, &want->chain);
 
-        if (copy != NULL && !copy->whole_tree && digest_eq(&copy->diff, &want->diff)) {
+        if (copy != NULL && is_telling(copy) && digest_eq(&copy->diff, &want->diff)) {
             *store = s;
             return copy;
         }
-        for (size_t i = 0; (other == NULL || other->whole_tree) && i < s->count; i++) {
+        for (size_t i = 0; (other == NULL || !is_telling(other)) && i < s->count; i++) {
             copy = &s->copies[i];
-            if (!digest_eq(&copy->diff, &want->diff) || (other != NULL && copy->whole_tree))
+            if (!digest_eq(&copy->diff, &want->diff) || (other != NULL && !is_telling(copy)))
                 continue;
             other = copy;
             *store = s;
@@ -57,6 +63,10 @@ static void serve(struct measurer *m, const struct rec_measure_wanted *want)
 
     if (copy == NULL) {
         measurer_decline(m, &want->diff, "the layer is not on this host");
+        return;
+    }
+    if (copy->state == MEASURED_UNSEEN) {
+        measurer_decline(m, &want->diff, "the layer's files cannot be seen, only the engine's API");
         return;
     }
     if (copy->whole_tree) {

@@ -23,7 +23,8 @@ static void move_known(struct measured_copy *to, size_t to_count, struct measure
     for (size_t i = 0; i < to_count; i++) {
         while (j < from_count && digest_cmp(&from[j].chain, &to[i].chain) < 0)
             j++;
-        if (j == from_count || !digest_eq(&from[j].chain, &to[i].chain))
+        if (j == from_count || !digest_eq(&from[j].chain, &to[i].chain) ||
+            to[i].state == MEASURED_UNSEEN || from[j].state == MEASURED_UNSEEN)
             continue;
         to[i] = from[j];
         from[j].os_release = NULL;
@@ -41,6 +42,7 @@ int measured_update(struct measured_store *s, const struct inventory_store *from
         copies[i].chain = r->copies[i].chain;
         copies[i].diff = r->copies[i].diff;
         copies[i].whole_tree = r->copies[i].whole_tree;
+        copies[i].state = r->copies[i].directory != NULL ? MEASURED_NOT : MEASURED_UNSEEN;
     }
     move_known(copies, r->copy_count, s->copies, s->count);
     copies_free(s->copies, s->count);

@@ -14,6 +14,7 @@ enum measured_state {
     MEASURED_YES,
     MEASURED_MISSING, /* its directory is not there */
     MEASURED_FAILED,  /* it could not be walked; tried again with the next account */
+    MEASURED_UNSEEN,  /* its store is read by API, which tells no directory */
 };
 
 struct measured_copy {

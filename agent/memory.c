@@ -284,6 +284,8 @@ static int parse_parts(struct parse *p, struct memory_store *out, struct err *er
     snprintf(out->root.storage, sizeof(out->root.storage), "%s", store->driver);
     snprintf(out->root.space, sizeof(out->root.space), "%s", store->space);
     snprintf(out->root.version, sizeof(out->root.version), "%s", store->version);
+    if (strcmp(store->engine, out->root.driver->name) != 0)
+        snprintf(out->root.engine, sizeof(out->root.engine), "%s", store->engine);
     out->root.sample = store->sample;
     p->reading->use.key = store->key;
     return inventory_reading_open(&out->reading, p->reading, err);

@@ -29,8 +29,10 @@ struct options {
     bool sample;
 
     /* engines */
-    char *docker_socket;
-    struct cli_list docker_roots;
+    struct cli_list engines; /* names of drivers */
+    struct cli_list skip;
+    char *docker_socket, *containerd_socket;
+    struct cli_list docker_roots, containerd_roots, storage_roots, layouts;
     char *host_root;
     bool find, api, container_names;
     int64_t api_timeout_ms;

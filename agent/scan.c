@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/scan_find.h"
 #include "agent/scan_root.h"
 #include "common/check.h"
 #include "common/cleanup.h"
@@ -20,7 +21,7 @@ struct scan {
     uv_timer_t tick;
     struct list roots; /* of struct scan_root */
     size_t root_count, outstanding;
-    uint64_t started_ns, next_find_ns;
+    uint64_t started_ns, find_ns, next_find_ns; /* find_ns: when the last finding began */
     uint64_t rng;
     bool settled; /* an inventory was given out */
     bool stale;   /* the one given out is not the newest */
@@ -28,18 +29,14 @@ struct scan {
     void (*on_closed)(void *arg);
     void *closed_arg;
 
-    /* looking for roots: a work item as well */
-    uv_work_t find_work;
-    bool finding, found_once;
-    struct engine_roots found;
-    int find_failed;
-    struct err find_err;
+    struct scan_find find;
+    struct scan_watch_room watch_room;
 };
 
 /* The steps, in the order they happen. */
 static void on_tick(uv_timer_t *timer);
-static void work_find(uv_work_t *work);
-static void on_found(uv_work_t *work, int status);
+static void on_found(const struct scan_found *found, size_t count, void *arg);
+static void on_change(void *arg);
 static void work_look(uv_work_t *work);
 static void on_looked(uv_work_t *work, int status);
 static void on_tick_closed(uv_handle_t *handle);
@@ -53,7 +50,7 @@ static bool is_settled(const struct scan *scan, uint64_t now_ns)
 {
     if (now_ns - scan->started_ns > (uint64_t)SCAN_SETTLE_MS * NS_PER_MS)
         return true;
-    if (!scan->found_once)
+    if (!scan_find_done(&scan->find))
         return false;
     list_each (it, &scan->roots)
         if (!list_entry(it, struct scan_root, node)->looked)
@@ -114,6 +111,7 @@ static void free_root(struct scan *scan, struct scan_root *root)
 {
     list_remove(&root->node);
     scan->root_count--;
+    scan_watch_close(&root->watch);
     inventory_reading_unref(&root->last);
     inventory_reading_unref(&root->job.reading);
     free(root);
@@ -158,29 +156,35 @@ static struct scan_root *add_store(struct scan *scan, const struct engine_root *
 }
 
 /* A store found just now, or what the finding learnt about a known one. */
-static void take_found(struct scan *scan, const struct engine_root *found)
+static void take_found(struct scan *scan, const struct scan_found *found)
 {
-    struct scan_root *root = find_root(scan, found);
+    struct scan_root *root = find_root(scan, &found->root);
 
     if (root != NULL) {
-        memcpy(root->root.host, found->host, sizeof(root->root.host));
-        memcpy(root->root.socket, found->socket, sizeof(root->root.socket));
-        memcpy(root->root.version, found->version, sizeof(root->root.version));
+        if (scan_root_take_found(root, &found->root))
+            root->next_look_ns = 0;
         return;
     }
-    root = add_store(scan, found);
+    root = add_store(scan, &found->root);
     if (root == NULL)
         return;
-    root->has_key = engine_store_key(&root->key, found, found->path, NULL) == 0;
-    log_event(LOG_INFO, "store-found", "engine", found->driver->name, "store", found->path, NULL);
+    root->has_key = found->has_key;
+    root->key = found->key;
+    log_event(LOG_INFO, "store-found", "engine", found->root.driver->name, "store",
+              found->root.path, NULL);
 }
 
-/* Stores known from before a restart count until they are found to be absent. */
+/* Stores known from before a restart count until they are found to be absent, but for those that
+ * must not be read any more. */
 static void take_remembered(struct scan *scan, const struct memory *memory)
 {
     for (size_t i = 0; memory != NULL && i < memory->count; i++) {
-        struct scan_root *root = add_store(scan, &memory->items[i].root);
+        const struct engine_root *known = &memory->items[i].root;
+        struct scan_root *root;
 
+        if (!engine_allows(&scan->options.engine, known))
+            continue;
+        root = add_store(scan, known);
         if (root == NULL)
             return;
         root->last = inventory_reading_ref(memory->items[i].reading);
@@ -196,49 +200,87 @@ static uint64_t jittered(struct scan *scan, int64_t ms)
     return (uint64_t)ms * NS_PER_MS - fifth + (scan->rng >> 16) % (2 * fifth + 1);
 }
 
+/* ---- when ------------------------------------------------------------------------------------ */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When a root or a finding is due, or the time is up for those that hang. */
+static uint64_t next_due(struct scan *scan, uint64_t now_ns)
+{
+    uint64_t due = scan->next_find_ns;
+
+    if (!scan->settled)
+        due = earlier(due, now_ns + (uint64_t)SCAN_UNWATCHED_MS * NS_PER_MS);
+    if (scan->outstanding >= SCAN_OUTSTANDING_MAX)
+        return due; /* the next one that ends asks again */
+    list_each (it, &scan->roots) {
+        const struct scan_root *root = list_entry(it, struct scan_root, node);
+
+        if (!root->job.outstanding && !root->alias)
+            due = earlier(due, root->next_look_ns);
+    }
+    return due;
+}
+
+static void schedule(struct scan *scan)
+{
+    uint64_t now = clock_mono_ns();
+    uint64_t due = next_due(scan, now);
+    uint64_t wait_ms = due > now ? (due - now) / NS_PER_MS + 1 : 0;
+    int rc;
+
+    uv_update_time(scan->loop); /* a timer counts from there */
+    rc = uv_timer_start(&scan->tick, on_tick, wait_ms, 0);
+    check(rc == 0);
+}
+
+/* The kernel tells: the look comes soon, but not at once, and not too often. */
+static void on_change(void *arg)
+{
+    struct scan_root *root = arg;
+    uint64_t soon = clock_mono_ns() + (uint64_t)SCAN_NOTICE_MS * NS_PER_MS;
+    uint64_t gap = root->look_ns + (uint64_t)SCAN_GAP_MS * NS_PER_MS;
+
+    root->next_look_ns = earlier(root->next_look_ns, soon > gap ? soon : gap);
+    if (!root->scan->closing)
+        schedule(root->scan);
+}
+
 /* ---- finding --------------------------------------------------------------------------------- */
 
-static void start_find(struct scan *scan)
+static void plan_find(struct scan *scan, uint64_t now_ns)
 {
-    scan->find_work.data = scan;
-    if (uv_queue_work(scan->loop, &scan->find_work, work_find, on_found) == 0)
-        scan->finding = true;
+    bool starting = now_ns - scan->started_ns < (uint64_t)SCAN_FIRST_MS * NS_PER_MS;
+    int64_t ms = SCAN_FIND_MS;
+
+    if (scan->root_count == 0)
+        ms = starting ? SCAN_FIND_FIRST_MS : SCAN_FIND_NONE_MS;
+    scan->next_find_ns =
+        now_ns + jittered(scan, ms < scan->options.full_ms ? ms : scan->options.full_ms);
 }
 
-static void work_find(uv_work_t *work)
+/* An engine that works, or works again, may use other stores than before. */
+static void hasten_find(struct scan *scan, bool answers_again, uint64_t now_ns)
 {
-    struct scan *scan = work->data;
-    const struct engine_driver *const *d;
+    uint64_t soon = scan->find_ns + (uint64_t)SCAN_FIND_NEWS_MS * NS_PER_MS;
 
-    scan->find_failed = 0;
-    for (d = scan->options.drivers; *d != NULL; d++)
-        if ((*d)->find(&scan->options.engine, &scan->found, &scan->find_err) != 0)
-            scan->find_failed = -1;
+    scan->next_find_ns = earlier(scan->next_find_ns, answers_again ? now_ns : soon);
 }
 
-static void on_found(uv_work_t *work, int status)
+static void on_found(const struct scan_found *found, size_t count, void *arg)
 {
-    struct scan *scan = work->data;
-    uint64_t now = clock_mono_ns();
-    int64_t again_ms;
+    struct scan *scan = arg;
 
-    scan->finding = false;
-    for (size_t i = 0; status == 0 && !scan->closing && i < scan->found.count; i++)
-        take_found(scan, &scan->found.items[i]);
-    engine_roots_free(&scan->found);
     if (scan->closing) {
         finish_close(scan);
         return;
     }
-    if (scan->find_failed != 0)
-        log_error(LOG_WARN, "find-failed", &scan->find_err, NULL);
-    if (!scan->found_once)
-        scan->stale = true;
-    scan->found_once = true;
-    again_ms = scan->root_count == 0 && scan->options.full_ms > SCAN_EMPTY_FIND_MS
-                   ? SCAN_EMPTY_FIND_MS
-                   : scan->options.full_ms;
-    scan->next_find_ns = now + jittered(scan, again_ms);
+    for (size_t i = 0; i < count; i++)
+        take_found(scan, &found[i]);
+    plan_find(scan, clock_mono_ns());
     on_tick(&scan->tick);
 }
 
@@ -250,28 +292,72 @@ static bool wants_check(const struct scan_root *root, uint64_t now_ns)
                                   now_ns - root->checked_ns > (uint64_t)SCAN_CHECK_MS * NS_PER_MS);
 }
 
+/* The next look, where nothing asked for a sooner one since this one began. */
+static void plan_look(struct scan *scan, struct scan_root *root)
+{
+    int64_t ms = scan_root_patience(root, scan->options.look_ms);
+    uint64_t due = earlier(root->look_ns + (uint64_t)ms * NS_PER_MS, root->next_full_ns);
+
+    if (root->down)
+        due = earlier(due, root->next_down_ns);
+    root->next_look_ns = earlier(root->next_look_ns, due);
+}
+
+/* Opens what tells of changes where it is not open; what failed once, with each reading of all. */
+static void open_watch(struct scan *scan, struct scan_root *root, bool afresh)
+{
+    struct err err = {0};
+
+    if (root->watch != NULL || root->root.driver->watches == NULL ||
+        (root->watch_logged && !afresh))
+        return;
+    if (scan_watch_open(&root->watch, scan->loop, &scan->watch_room, on_change, root, &err) == 0)
+        root->rewatch_wanted = true;
+    else
+        scan_root_log_unwatched(root, &err);
+}
+
+/* What one look asks for. In place: a job is large. */
+static void fill_job(struct scan *scan, struct scan_root *root, uint64_t now_ns)
+{
+    struct scan_job *job = &root->job;
+
+    memset(job, 0, sizeof(*job));
+    job->options = &scan->options.engine;
+    job->root = root->root;
+    job->last = root->last;
+    job->watch = root->watch;
+    job->rewatch = root->rewatch_wanted;
+    job->seen_listening = root->seen_listening;
+    job->afresh = root->last == NULL || now_ns >= root->next_full_ns;
+    job->full = job->afresh || root->moving_ns != 0 || root->err.kind != ERR_NONE ||
+                (root->down && now_ns >= root->next_down_ns);
+    job->compare = job->afresh && root->last != NULL && root->compare_wanted;
+    job->check = scan->options.engine.use_api &&
+                 (root->last == NULL || job->compare || wants_check(root, now_ns));
+    if (root->last != NULL)
+        job->known = root->last->reading->token;
+}
+
 static void start_look(struct scan *scan, struct scan_root *root, uint64_t now_ns)
 {
     struct scan_job *job = &root->job;
 
-    *job = (struct scan_job){.options = &scan->options.engine,
-                             .root = root->root,
-                             .afresh = root->last == NULL || now_ns >= root->next_full_ns,
-                             .last = root->last};
-    job->full = job->afresh || (root->down && now_ns >= root->next_down_ns);
-    job->compare = job->afresh && root->last != NULL && root->compare_wanted;
-    job->check = scan->options.engine.use_api &&
-                 (root->last == NULL || job->compare || wants_check(root, now_ns));
-    job->seen_listening = root->seen_listening;
-    if (root->last != NULL)
-        job->known = root->last->reading->token;
+    open_watch(scan, root, now_ns >= root->next_full_ns);
+    if (root->watch != NULL && scan_watch_listen(root->watch))
+        root->rewatch_wanted = true;
+    fill_job(scan, root, now_ns);
+    root->look_ns = now_ns;
+    root->next_look_ns = UINT64_MAX; /* on_looked() knows; what happens meanwhile asks for sooner */
     if (job->afresh)
         root->next_full_ns = now_ns + jittered(scan, scan->options.full_ms);
     if (job->full)
         root->next_down_ns = now_ns + jittered(scan, SCAN_DOWN_READ_MS);
     job->work.data = root;
-    if (uv_queue_work(scan->loop, &job->work, work_look, on_looked) != 0)
+    if (uv_queue_work(scan->loop, &job->work, work_look, on_looked) != 0) {
+        plan_look(scan, root);
         return;
+    }
     job->outstanding = true;
     scan->outstanding++;
 }
@@ -298,6 +384,7 @@ static void on_looked(uv_work_t *work, int status)
     struct scan_root *root = work->data;
     struct scan *scan = root->scan;
     uint64_t now = clock_mono_ns();
+    bool was_down = root->down;
 
     root->job.outstanding = false;
     scan->outstanding--;
@@ -305,11 +392,15 @@ static void on_looked(uv_work_t *work, int status)
         finish_close(scan);
         return;
     }
-    if (status == 0 && scan_root_finish(root, now))
+    if (status == 0 && scan_root_finish(root, now)) {
         scan->stale = true;
+        hasten_find(scan, was_down && !root->down, now);
+    }
+    plan_look(scan, root);
     if (scan->settled)
         tell_looked(scan, now);
     publish(scan);
+    schedule(scan);
 }
 
 /* What was the same store as one that has gone stands for itself now. */
@@ -335,6 +426,12 @@ static void drop_absent(struct scan *scan, uint64_t now_ns)
     }
 }
 
+static bool wants_look(const struct scan *scan, const struct scan_root *root, uint64_t now_ns)
+{
+    return !root->job.outstanding && !root->alias && now_ns >= root->next_look_ns &&
+           scan->outstanding < SCAN_OUTSTANDING_MAX;
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct scan *scan = timer->data;
@@ -342,16 +439,22 @@ static void on_tick(uv_timer_t *timer)
 
     if (scan->closing)
         return;
-    if (!scan->finding && now >= scan->next_find_ns)
-        start_find(scan);
+    if (now >= scan->next_find_ns) {
+        plan_find(scan, now);
+        scan->find_ns = now;
+        scan_find_start(&scan->find);
+    }
     drop_absent(scan, now);
     list_each (it, &scan->roots) {
         struct scan_root *root = list_entry(it, struct scan_root, node);
 
-        if (!root->job.outstanding && !root->alias && scan->outstanding < SCAN_OUTSTANDING_MAX)
+        if (root->alias && !root->job.outstanding)
+            scan_watch_close(&root->watch); /* the other path's look is this one's, too */
+        if (wants_look(scan, root, now))
             start_look(scan, root, now);
     }
     publish(scan);
+    schedule(scan);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -360,7 +463,6 @@ int scan_open(struct scan **out, uv_loop_t *loop, const struct scan_options *opt
               const struct scan_events *events, void *arg, struct err *err)
 {
     struct scan *scan = calloc(1, sizeof(*scan));
-    int rc;
 
     if (scan == NULL)
         return err_set(err, ERR_NO_MEMORY, "no memory for the scan");
@@ -373,11 +475,13 @@ int scan_open(struct scan **out, uv_loop_t *loop, const struct scan_options *opt
     scan->rng = options->seed;
     scan->started_ns = clock_mono_ns();
     list_init(&scan->roots);
+    scan_find_init(&scan->find, loop, scan->options.drivers, &scan->options.engine, on_found, scan);
+    scan_watch_room_init(&scan->watch_room);
+    scan->stale = true; /* nothing was given out */
     take_remembered(scan, options->memory);
     uv_timer_init(loop, &scan->tick); /* cannot fail, nor can starting it with a callback */
     scan->tick.data = scan;
-    rc = uv_timer_start(&scan->tick, on_tick, 0, (uint64_t)options->look_ms);
-    check(rc == 0);
+    schedule(scan);
     *out = scan;
     return 0;
 }
@@ -395,7 +499,7 @@ static void finish_close(struct scan *scan)
     void (*on_closed)(void *) = scan->on_closed;
     void *arg = scan->closed_arg;
 
-    if (!scan->tick_closed || scan->finding || scan->outstanding > 0)
+    if (!scan->tick_closed || scan->find.outstanding > 0 || scan->outstanding > 0)
         return;
     list_each_safe (it, next, &scan->roots)
         free_root(scan, list_entry(it, struct scan_root, node));
@@ -409,8 +513,7 @@ void scan_close(struct scan *scan, void (*on_closed)(void *arg), void *arg)
     scan->on_closed = on_closed;
     scan->closed_arg = arg;
     uv_close((uv_handle_t *)&scan->tick, on_tick_closed);
-    if (scan->finding)
-        uv_cancel((uv_req_t *)&scan->find_work);
+    scan_find_cancel(&scan->find);
     list_each (it, &scan->roots) {
         struct scan_root *root = list_entry(it, struct scan_root, node);
 

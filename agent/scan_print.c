@@ -13,9 +13,14 @@
 static int find_roots(const struct engine_options *options, struct engine_roots *roots,
                       struct err *err)
 {
-    for (const struct engine_driver *const *d = engine_drivers; *d != NULL; d++)
-        if ((*d)->find(options, roots, err) != 0)
-            return -1;
+    struct err why = {.kind = ERR_NONE};
+
+    if (engine_find(engine_drivers, options, roots, &why) != 0) {
+        log_error(LOG_WARN, "find-failed", &why, NULL);
+        *err = why;
+    }
+    if (roots->count == 0 && why.kind != ERR_NONE)
+        return -1;
     if (roots->count == 0)
         return err_set(err, ERR_NOT_FOUND,
                        "no container engine's store was found on this host; name one with --root");
@@ -47,14 +52,29 @@ static int measure(struct scan_report_store *in, const struct options *o, struct
     return 0;
 }
 
+/* Two paths may lead to one store. */
+static bool is_there(const json_t *stores, const json_t *store)
+{
+    size_t i;
+    const json_t *other;
+
+    json_array_foreach (stores, i, other)
+        if (json_equal(json_object_get(other, "key"), json_object_get(store, "key")))
+            return true;
+    return false;
+}
+
 static int append_store(json_t *stores, const struct inventory_store *store,
                         const struct engine_findings *findings, const struct options *o,
                         struct err *err)
 {
     struct scan_report_store in = {.store = store, .findings = findings};
+    AUTO_JSON json_t *report = NULL;
     int rc = store->shared != NULL && o->measure ? measure(&in, o, err) : 0;
 
-    if (rc == 0 && json_array_append_new(stores, scan_report_store(&in)) != 0)
+    if (rc == 0)
+        report = scan_report_store(&in);
+    if (rc == 0 && !is_there(stores, report) && json_array_append(stores, report) != 0)
         rc = err_set(err, ERR_NO_MEMORY, "no memory for the report");
     measured_close(&in.measured);
     return rc;

@@ -101,7 +101,8 @@ static json_t *layers_json(const struct scan_report_store *in, const struct imag
 }
 
 /* What the config says, after redaction; nulls where it cannot be had. */
-static void put_config(json_t *image, const struct scan_report_store *in, const struct digest *id)
+static void put_config(json_t *image, const struct scan_report_store *in,
+                       const struct rec_image *from)
 {
     const struct engine_root *root = &in->store->root;
     AUTO(buf_close) struct buf original;
@@ -113,7 +114,8 @@ static void put_config(json_t *image, const struct scan_report_store *in, const 
 
     buf_init(&original, REC_DOCUMENT_BYTES);
     buf_init(&clean, REC_DOCUMENT_BYTES);
-    readable = root->driver->document(root, REC_DOC_CONFIG, id, &original, NULL) == 0 &&
+    readable = from->identity == REC_BY_CONFIG &&
+               root->driver->document(root, REC_DOC_CONFIG, &from->id, &original, NULL) == 0 &&
                redact_document(&original, &clean, &cuts, NULL) == 0 &&
                image_config_parse(&config, buf_str(&clean), clean.len, NULL) == 0;
     if (readable)
@@ -148,16 +150,11 @@ static json_t *image_json(const struct scan_report_store *in, const struct rec_i
                         from->has_parent ? digest_json(&from->parent) : json_null());
     json_object_set_new(image, "names", names);
     json_object_set_new(image, "repo_digests", digests);
-    put_config(image, in, &from->id);
+    put_config(image, in, from);
     return image;
 }
 
 /* ---- stores ---------------------------------------------------------------------------------- */
-
-static const char *run_name(enum rec_run_state state)
-{
-    return state == REC_RUNNING ? "running" : state == REC_STOPPED ? "stopped" : "unknown";
-}
 
 static json_t *containers_json(const struct rec_use *use)
 {
@@ -169,11 +166,27 @@ static json_t *containers_json(const struct rec_use *use)
 
         json_object_set_new(item, "id", json_string(c->id));
         json_object_set_new(item, "name", known_text(c->name));
+        json_object_set_new(item, "kube_namespace", known_text(c->kube_namespace));
+        json_object_set_new(item, "kube_pod", known_text(c->kube_pod));
         json_object_set_new(item, "image", digest_json(&c->image));
-        json_object_set_new(item, "state", json_string(run_name(c->state)));
+        json_object_set_new(item, "state", json_string(rec_run_state_name(c->state)));
         json_object_set_new(item, "since_seconds",
                             c->since_age_ms >= 0 ? json_integer(c->since_age_ms / MS_PER_SECOND)
                                                  : json_null());
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
+static json_t *origins_json(const struct rec_origins *origins)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < origins->origin_count; i++) {
+        json_t *item = json_object();
+
+        json_object_set_new(item, "diff", digest_json(&origins->origins[i].diff));
+        json_object_set_new(item, "repository", json_string(origins->origins[i].repository));
         json_array_append_new(list, item);
     }
     return list;
@@ -262,12 +275,15 @@ static void put_attributes(json_t *store, const struct rec_store *from)
 static void put_content(json_t *store, const struct scan_report_store *in)
 {
     const struct rec_content *content = inventory_content(in->store);
+    const struct engine_reading *reading = in->store->shared->reading;
     json_t *images = json_array();
 
     for (size_t i = 0; i < content->image_count; i++)
         json_array_append_new(images, image_json(in, &content->images[i]));
     json_object_set_new(store, "images", images);
-    json_object_set_new(store, "containers", containers_json(&in->store->shared->reading->use));
+    json_object_set_new(store, "containers", containers_json(&reading->use));
+    json_object_set_new(store, "copies", json_integer((json_int_t)reading->copy_count));
+    json_object_set_new(store, "origins", origins_json(&reading->origins));
     json_object_set_new(store, "exceptions", exceptions_json(content));
     json_object_set_new(store, "spaces",
                         in->accounted ? spaces_json(&in->measured->account.spaces) : json_null());
@@ -275,11 +291,13 @@ static void put_content(json_t *store, const struct scan_report_store *in)
 
 json_t *scan_report_store(const struct scan_report_store *in)
 {
-    static const char *const unread[] = {"images", "containers", "exceptions", "spaces", NULL};
+    static const char *const unread[] = {"images",     "containers", "copies", "origins",
+                                         "exceptions", "spaces",     NULL};
     json_t *store = json_object();
     const struct engine_findings *f = in->findings;
 
     put_attributes(store, &in->store->store);
+    json_object_set_new(store, "read_from", json_string(in->store->root.by_api ? "api" : "disk"));
     if (inventory_content(in->store) != NULL)
         put_content(store, in);
     else

@@ -96,9 +96,20 @@ int scan_socket_listening(const char *host_root, const char *path)
     return 0;
 }
 
+/* Watches are taken after the reading, which may have found directories that were not there; what
+ * changed before one was set is for another look. */
+static void take_watches(struct scan_job *job)
+{
+    if (job->watch == NULL || job->failed != 0 || (job->reading == NULL && !job->rewatch))
+        return;
+    scan_watch_take(job->watch, &job->root, &job->watched);
+    job->rewatched = true;
+}
+
 void scan_root_work(struct scan_job *job)
 {
     job->failed = look(job);
+    take_watches(job);
     job->listening = -1;
     if (job->options->use_api && job->root.socket[0] != '\0')
         job->listening = scan_socket_listening(job->root.host, job->root.socket);
@@ -156,6 +167,16 @@ static bool finish_check(struct scan_root *root, uint64_t now_ns)
     return root->down != was_down;
 }
 
+/* It changed under each attempt, and gave nothing: what was read last stands, marked. */
+static bool finish_moved(struct scan_root *root, uint64_t now_ns)
+{
+    bool news = root->moving_ns == 0;
+
+    if (news)
+        root->moving_ns = now_ns;
+    return news;
+}
+
 static bool finish_failed(struct scan_root *root, uint64_t now_ns)
 {
     const struct err *why = &root->job.err;
@@ -197,11 +218,13 @@ static bool finish_reading(struct scan_root *root, uint64_t now_ns)
         return !was_moving;
     }
     if (root->last != NULL)
-        news = !setsum_eq(&root->last->sum, &job->reading->sum) ||
-               !rec_store_eq(&root->last->reading->content.store,
-                             &job->reading->reading->content.store) ||
-               was_moving ||
-               !inventory_use_eq(&root->last->reading->use, &job->reading->reading->use);
+        news =
+            !setsum_eq(&root->last->sum, &job->reading->sum) ||
+            !rec_store_eq(&root->last->reading->content.store,
+                          &job->reading->reading->content.store) ||
+            was_moving ||
+            !inventory_use_eq(&root->last->reading->use, &job->reading->reading->use) ||
+            !inventory_origins_eq(&root->last->reading->origins, &job->reading->reading->origins);
     root->check_wanted = root->check_wanted || news;
     root->compare_wanted = root->compare_wanted || news;
     inventory_reading_unref(&root->last);
@@ -209,15 +232,81 @@ static bool finish_reading(struct scan_root *root, uint64_t now_ns)
     return news;
 }
 
+#define COPY(to, from, field) memcpy((to)->field, (from)->field, sizeof((to)->field))
+
+/* What the finding could not tell, a look may have learnt. */
+static void copy_known(char *to, const char *from, size_t size)
+{
+    if (from[0] != '\0')
+        memcpy(to, from, size);
+}
+
+/* What finding knows of a store and looking does not. */
+static void copy_found(struct engine_root *to, const struct engine_root *from)
+{
+    COPY(to, from, host);
+    COPY(to, from, socket);
+    COPY(to, from, run);
+    COPY(to, from, docker);
+    copy_known(to->engine, from->engine, sizeof(to->engine));
+    to->by_api = from->by_api;
+    to->orphaned = from->orphaned;
+}
+
+bool scan_root_take_found(struct scan_root *root, const struct engine_root *found)
+{
+    bool matters = root->root.by_api != found->by_api || root->root.orphaned != found->orphaned ||
+                   strcmp(root->root.docker, found->docker) != 0 ||
+                   strcmp(root->root.run, found->run) != 0;
+
+    copy_found(&root->root, found);
+    copy_known(root->root.version, found->version, sizeof(found->version));
+    if (matters)
+        root->next_full_ns = 0;
+    return matters;
+}
+
 /* What a finding told of the store while the job was under way is newer than the job's copy. */
 static void keep_found(struct scan_root *root)
 {
     struct scan_job *job = &root->job;
+    bool asked = job->compared || job->root.by_api;
 
-    memcpy(job->root.host, root->root.host, sizeof(job->root.host));
-    memcpy(job->root.socket, root->root.socket, sizeof(job->root.socket));
-    if (!job->compared)
-        memcpy(job->root.version, root->root.version, sizeof(job->root.version));
+    copy_found(&job->root, &root->root);
+    if (!asked)
+        copy_known(job->root.version, root->root.version, sizeof(job->root.version));
+}
+
+void scan_root_log_unwatched(struct scan_root *root, const struct err *why)
+{
+    if (!root->watch_logged)
+        log_error(LOG_WARN, "store-not-watched", why, "store", root->root.path, "instead",
+                  "looked at more often", NULL);
+    root->watch_logged = true;
+}
+
+static void finish_watches(struct scan_root *root)
+{
+    const struct scan_watched *w = &root->job.watched;
+
+    if (!root->job.rewatched)
+        return;
+    root->watched = w->whole;
+    root->rewatch_wanted = w->again;
+    if (w->added)
+        root->next_look_ns = 0;
+    if (w->err.kind != ERR_NONE)
+        scan_root_log_unwatched(root, &w->err);
+}
+
+int64_t scan_root_patience(const struct scan_root *root, int64_t look_ms)
+{
+    bool good = root->err.kind == ERR_NONE && root->moving_ns == 0;
+
+    /* Each look at an API is work for the daemon. */
+    if ((good && (root->watched || root->root.by_api)) || look_ms < SCAN_UNWATCHED_MS)
+        return look_ms;
+    return SCAN_UNWATCHED_MS;
 }
 
 bool scan_root_finish(struct scan_root *root, uint64_t now_ns)
@@ -227,6 +316,8 @@ bool scan_root_finish(struct scan_root *root, uint64_t now_ns)
     bool api_answers = root->root.api_answers;
 
     root->looked = true;
+    if (job->failed != 0 && job->err.kind == ERR_MOVED && root->last != NULL)
+        return finish_moved(root, now_ns) || news;
     if (job->failed != 0)
         return finish_failed(root, now_ns) || news;
     if (root->err.kind != ERR_NONE) {
@@ -235,6 +326,7 @@ bool scan_root_finish(struct scan_root *root, uint64_t now_ns)
         news = true;
     }
     root->absent_ns = 0;
+    finish_watches(root);
     keep_found(root);
     root->root = job->root;
     root->root.api_answers = api_answers;

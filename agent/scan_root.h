@@ -8,6 +8,7 @@
 #define AGENT_SCAN_ROOT_H
 
 #include "agent/scan.h"
+#include "agent/scan_watch.h"
 
 /* One look: what is asked, and what came out. */
 struct scan_job {
@@ -21,8 +22,10 @@ struct scan_job {
     bool check;          /* ask the API afterwards whether it answers */
     bool compare;        /* ... and what it has, which costs the daemon more than the rest of us */
     bool seen_listening; /* before: only then a missing listener means anything */
+    bool rewatch;        /* take the watches again, even if nothing was read */
     struct engine_token known;
     struct inventory_reading *last; /* what was read before, or NULL; not owned */
+    struct scan_watch *watch;       /* the root's, or NULL */
     /* found */
     int failed;
     struct err err;
@@ -31,7 +34,9 @@ struct scan_job {
     bool compared;                     /* ... what it has, and it said so */
     struct err check_err;              /* kind ERR_NONE: it answered */
     struct engine_findings findings;
-    int listening; /* 1, 0, or -1 unknown */
+    int listening;               /* 1, 0, or -1 unknown */
+    bool rewatched;              /* watches were taken: */
+    struct scan_watched watched; /* ... with this */
 };
 
 struct scan_root {
@@ -40,6 +45,10 @@ struct scan_root {
     struct scan_job job;
     struct engine_root root;
     struct inventory_reading *last; /* last good reading, or NULL */
+    struct scan_watch *watch;       /* NULL: none could be opened */
+    bool watched;                   /* the kernel tells of every change */
+    bool rewatch_wanted;            /* something watched has gone, or is to come */
+    bool watch_logged;              /* why it does not tell */
     bool looked;                    /* had an outcome */
     bool down;                      /* its engine does not answer */
     bool alias;                     /* another root is the same store: not reported */
@@ -48,6 +57,8 @@ struct scan_root {
     struct err err;        /* why it cannot be read; kind ERR_NONE: it can */
     uint64_t absent_ns;    /* since when it is not there, 0: it is */
     uint64_t moving_ns;    /* since when each reading was torn, 0: the last one was whole */
+    uint64_t look_ns;      /* when the last look began, 0 never */
+    uint64_t next_look_ns; /* when to look if nothing is told before */
     uint64_t next_full_ns; /* when to read all of it afresh */
     uint64_t next_down_ns; /* when to read it though nothing changed, while its engine is down */
     uint64_t checked_ns;   /* when its API was asked last, 0 never */
@@ -62,6 +73,15 @@ void scan_root_work(struct scan_job *job);
 /* Whether somebody listens at a unix socket, from /proc/net/unix text; -1 when the text cannot be
  * read. "/var/run" and "/run" are one place. */
 int scan_socket_listening(const char *host_root, const char *path);
+
+/* What a finding told of a known store. True where that asks for reading all of it at once. */
+bool scan_root_take_found(struct scan_root *root, const struct engine_root *found);
+
+/* Says once why the kernel cannot tell of all changes. */
+void scan_root_log_unwatched(struct scan_root *root, const struct err *why);
+
+/* How long the store may go unlooked at where nothing tells of a change, in ms. */
+int64_t scan_root_patience(const struct scan_root *root, int64_t look_ms);
 
 /* Notes the job's outcome in the root; true where the inventory may have changed. */
 bool scan_root_finish(struct scan_root *root, uint64_t now_ns);

@@ -67,6 +67,16 @@ static void use_text(const json_t *store, const char *id, char *out, size_t size
     }
 }
 
+static void print_repo_digests(const json_t *image, FILE *out)
+{
+    size_t i;
+    const json_t *d;
+
+    json_array_foreach (json_arr(image, "repo_digests"), i, d)
+        fprintf(out, "  %-*s  %s@%s\n", ID_SHOWN, "", or_dash(json_str(d, "repository")),
+                or_dash(json_str(d, "digest")));
+}
+
 static void print_image(const json_t *store, const json_t *image, FILE *out)
 {
     char id[ID_SHOWN + 1], use[64], size[SIZE_TEXT];
@@ -83,6 +93,36 @@ static void print_image(const json_t *store, const json_t *image, FILE *out)
             created_text(created), use);
     for (size_t i = 1; i < json_array_size(names); i++)
         fprintf(out, "  %-*s  %s\n", ID_SHOWN, "", json_string_value(json_array_get(names, i)));
+    print_repo_digests(image, out);
+}
+
+/* "namespace/pod", where the container is of one. */
+static void print_containers(const json_t *store, FILE *out)
+{
+    const json_t *containers = json_arr(store, "containers");
+    size_t i;
+    const json_t *c;
+
+    if (json_array_size(containers) > 0)
+        fprintf(out, "  %-*s  %-*s  %-8s  %s\n", ID_SHOWN, "CONTAINER", NAME_WIDTH, "NAME", "STATE",
+                "POD");
+    json_array_foreach (containers, i, c) {
+        const char *space = json_str(c, "kube_namespace"), *pod = json_str(c, "kube_pod");
+
+        fprintf(out, "  %-*.*s  %-*s  %-8s  %s%s%s\n", ID_SHOWN, ID_SHOWN,
+                or_dash(json_str(c, "id")), NAME_WIDTH, or_dash(json_str(c, "name")),
+                or_dash(json_str(c, "state")), space != NULL ? space : "", space != NULL ? "/" : "",
+                or_dash(pod));
+    }
+}
+
+/* What stands in the store besides, in numbers. */
+static void print_counts(const json_t *store, FILE *out)
+{
+    if (json_arr(store, "images") == NULL)
+        return;
+    fprintf(out, "  %" JSON_INTEGER_FORMAT " chains unpacked, %zu origins of layers known\n",
+            json_int(store, "copies", 0), json_array_size(json_arr(store, "origins")));
 }
 
 static void print_remarks(const json_t *store, const char *key, const char *title, FILE *out)
@@ -108,16 +148,30 @@ static void print_spaces(const json_t *store, FILE *out)
                 json_flag(s, "upper_bound", 0) ? " (at most)" : "");
 }
 
+static void print_head(const json_t *store, FILE *out)
+{
+    const char *space = json_str(store, "space"), *error = json_str(store, "error");
+    json_int_t owner = json_int(store, "owner", 0);
+
+    fprintf(out, "\n%s %s  %s  ", or_dash(json_str(store, "engine")),
+            or_dash(json_str(store, "version")), or_dash(json_str(store, "driver")));
+    if (space != NULL)
+        fprintf(out, "namespace %s  ", space);
+    fputs(or_dash(json_str(store, "root")), out);
+    if (owner != 0)
+        fprintf(out, "  of uid %" JSON_INTEGER_FORMAT, owner);
+    fprintf(out, "%s%s  %s%s%s\n", json_flag(store, "sample", 0) ? "  (sample)" : "",
+            strcmp(or_dash(json_str(store, "read_from")), "api") == 0 ? "  (by its API)" : "",
+            or_dash(json_str(store, "state")), error != NULL ? ": " : "",
+            error != NULL ? error : "");
+}
+
 static void print_store(const json_t *store, FILE *out)
 {
     size_t i;
     const json_t *image;
 
-    fprintf(out, "\n%s %s  %s  %s%s  %s%s%s\n", or_dash(json_str(store, "engine")),
-            or_dash(json_str(store, "version")), or_dash(json_str(store, "driver")),
-            or_dash(json_str(store, "root")), json_flag(store, "sample", 0) ? "  (sample)" : "",
-            or_dash(json_str(store, "state")), json_str(store, "error") != NULL ? ": " : "",
-            json_str(store, "error") != NULL ? json_str(store, "error") : "");
+    print_head(store, out);
     if (json_array_size(json_arr(store, "images")) > 0)
         fprintf(out, "  %-*s  %-*s  %6s  %10s  %-10s  %s\n", ID_SHOWN, "IMAGE", NAME_WIDTH, "NAMES",
                 "LAYERS", "ALLOCATED", "CREATED", "IN USE");
@@ -125,6 +179,8 @@ static void print_store(const json_t *store, FILE *out)
         fputs("  no images\n", out);
     json_array_foreach (json_arr(store, "images"), i, image)
         print_image(store, image, out);
+    print_containers(store, out);
+    print_counts(store, out);
     print_spaces(store, out);
     print_remarks(store, "problems", "problem", out);
     print_remarks(store, "findings", "disk and API disagree", out);

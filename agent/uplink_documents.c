@@ -56,8 +56,9 @@ static bool may_have(const struct inventory_store *s, const struct rec_wanted *i
 
     if (content == NULL)
         return false;
-    return item->kind != REC_DOC_CONFIG ||
-           bsearch(&key, content->images, content->image_count, sizeof(key), rec_image_cmp) != NULL;
+    if (item->kind != REC_DOC_CONFIG)
+        return content->store.manifests;
+    return bsearch(&key, content->images, content->image_count, sizeof(key), rec_image_cmp) != NULL;
 }
 
 /* The original bytes, from the first store that has them. */

@@ -1,9 +1,9 @@
 /*
  * uplink_private: what the uplink*.c files share; nobody else includes it.
  *
- * uplink.c owns the connection and its states; uplink_report.c says what lies here (inventory,
- * use); uplink_documents.c reads and sends what the collector wants. The latter two make messages
- * one at a time, when uplink.c asks them for the next.
+ * uplink.c owns the connection and its states; uplink_report.c tells the inventory, uplink_use.c
+ * use and origins; uplink_documents.c reads and sends what the collector wants. The latter three
+ * make messages one at a time, when uplink.c asks them for the next.
  */
 #ifndef AGENT_UPLINK_PRIVATE_H
 #define AGENT_UPLINK_PRIVATE_H
@@ -32,12 +32,15 @@ struct uplink_report {
     struct wire_collector_msg *welcome; /* until there is an inventory to compare with, or NULL */
     bool greeted;                       /* this stream's welcome was acted upon */
     bool synced;                        /* this stream's first report was acknowledged */
-    bool refused; /* the collector rejected the last report: wait for a newer inventory */
+    bool refused;       /* the collector rejected the last report: wait for a newer inventory */
+    bool takes_origins; /* this stream's collector keeps them */
 
-    /* use */
+    /* use, and origins with it */
     struct inventory *used;  /* whose use this stream knows, or NULL */
     struct inventory *using; /* whose use is being told, or NULL */
     size_t use_store;
+    bool use_told, origins_told; /* of that store */
+    size_t origin;               /* the next one to tell */
     uint64_t next_use_ns;
 };
 
@@ -126,8 +129,13 @@ bool report_acknowledged(struct uplink_report *r, uint64_t generation);
 void report_resync(struct uplink_report *r);
 /* The same, and not before there is a newer inventory. */
 void report_rejected(struct uplink_report *r, uint64_t generation);
-/* Sends the next message of a report, or of use; false where there is none now. */
+/* Sends the next message of a report; false where there is none now. */
 bool report_next(struct uplink *u);
+int64_t report_age_ms(uint64_t since_ns);
+
+/* ---- uplink_use.c ---------------------------------------------------------------------------- */
+
+/* The same, of use and origins. */
 bool report_next_use(struct uplink *u);
 
 /* ---- uplink_documents.c ---------------------------------------------------------------------- */

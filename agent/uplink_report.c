@@ -22,7 +22,7 @@ static void replace(struct inventory **slot, struct inventory *inv)
 void report_reset(struct uplink_report *r)
 {
     r->step = REPORT_NONE;
-    r->greeted = r->synced = r->refused = false;
+    r->greeted = r->synced = r->refused = r->takes_origins = false;
     wire_collector_msg_close(&r->welcome);
     inventory_unref(&r->used);
     inventory_unref(&r->using);
@@ -101,7 +101,7 @@ static uint64_t next_generation(struct uplink_report *r)
     return ++r->last_generation;
 }
 
-static int64_t age_ms(uint64_t since_ns)
+int64_t report_age_ms(uint64_t since_ns)
 {
     return (int64_t)((clock_mono_ns() - since_ns) / NS_PER_MS);
 }
@@ -124,9 +124,17 @@ static void send_attributes(struct uplink *u, uint64_t base)
     r->flight_generation = next_generation(r);
     m.difference.base = base;
     m.difference.generation = r->flight_generation;
-    m.difference.age_ms = age_ms(r->flight->observed_ns);
+    m.difference.age_ms = report_age_ms(r->flight->observed_ns);
     r->step = REPORT_SENT;
     uplink_transmit(u, &m);
+}
+
+static bool can(const struct rec_welcome *w, uint32_t capability)
+{
+    for (size_t i = 0; i < w->capability_count; i++)
+        if (w->capabilities[i] == capability)
+            return true;
+    return false;
 }
 
 /* Acts upon the welcome: finds what both sides agree on. */
@@ -137,6 +145,7 @@ static void greet(struct uplink *u)
     const struct rec_welcome *w = &m->welcome;
 
     r->greeted = true;
+    r->takes_origins = can(w, REC_CAP_ORIGINS);
     if (w->generation > r->last_generation)
         r->last_generation = w->generation;
     if (r->flight != NULL && w->generation == r->flight_generation && holds(w, r->flight))
@@ -187,7 +196,7 @@ static int encode_difference(struct uplink *u, struct err *err)
         return 0;
     m.difference.base = r->acked_generation;
     m.difference.generation = r->last_generation + 1;
-    m.difference.age_ms = age_ms(r->current->observed_ns);
+    m.difference.age_ms = report_age_ms(r->current->observed_ns);
     if (uplink_encode(u, &m, err) != 0)
         return -1;
     return u->out.len <= UPLINK_DIFFERENCE_BYTES ? 1 : -1;
@@ -227,7 +236,7 @@ static void send_begin(struct uplink *u)
 
     m.begin.generation = r->flight_generation;
     m.begin.store_count = (uint32_t)r->flight->store_count;
-    m.begin.age_ms = age_ms(r->flight->observed_ns);
+    m.begin.age_ms = report_age_ms(r->flight->observed_ns);
     r->step = r->flight->store_count > 0 ? REPORT_PARTS : REPORT_END;
     uplink_transmit(u, &m);
 }
@@ -288,78 +297,4 @@ bool report_next(struct uplink *u)
         break;
     }
     return false;
-}
-
-/* ---- use ------------------------------------------------------------------------------------- */
-
-/* Ages count from the reading; they are told as they are now. */
-static void send_use(struct uplink *u, const struct inventory_reading *reading)
-{
-    const struct rec_use *use = &reading->reading->use;
-    int64_t age = age_ms(reading->observed_ns);
-    AUTO_FREE struct rec_container *list = calloc(use->container_count + 1, sizeof(*list));
-    struct wire_agent_msg m = {.kind = WIRE_USE, .use = *use};
-    struct err err = {0};
-
-    if (list == NULL) {
-        err_set(&err, ERR_NO_MEMORY, "no memory for a report of use");
-        uplink_fail(u, &err);
-        return;
-    }
-    for (size_t i = 0; i < use->container_count; i++) {
-        list[i] = use->containers[i];
-        if (list[i].since_age_ms >= 0)
-            list[i].since_age_ms += age;
-    }
-    m.use.key = reading->reading->content.store.key;
-    m.use.age_ms = age;
-    m.use.containers = list;
-    uplink_transmit(u, &m);
-}
-
-static bool is_known_use(const struct inventory *used, const struct inventory_store *s)
-{
-    const struct inventory_store *before = inventory_find(used, &s->store.key);
-
-    return before != NULL && before->shared != NULL &&
-           inventory_use_eq(&before->shared->reading->use, &s->shared->reading->use);
-}
-
-/* Starts telling the acknowledged inventory's use, unless it is known or was told just now. */
-static bool begin_use(struct uplink *u)
-{
-    struct uplink_report *r = &u->report;
-    uint64_t now = clock_mono_ns();
-
-    if (!r->synced || r->acked == NULL || r->acked == r->used)
-        return false;
-    if (now < r->next_use_ns) {
-        if (!uv_is_active((uv_handle_t *)&u->use_timer))
-            uv_timer_start(&u->use_timer, uplink_on_use_timer,
-                           (r->next_use_ns - now) / NS_PER_MS + 1, 0);
-        return false;
-    }
-    replace(&r->using, r->acked);
-    r->use_store = 0;
-    r->next_use_ns = now + (uint64_t)u->options.use_ms * NS_PER_MS;
-    return true;
-}
-
-bool report_next_use(struct uplink *u)
-{
-    struct uplink_report *r = &u->report;
-
-    if (r->using == NULL && !begin_use(u))
-        return false;
-    while (r->use_store < r->using->store_count) {
-        const struct inventory_store *s = &r->using->stores[r->use_store++];
-
-        if (s->shared != NULL && !s->shared->remembered && !is_known_use(r->used, s)) {
-            send_use(u, s->shared);
-            return true;
-        }
-    }
-    inventory_unref(&r->used);
-    r->used = steal(&r->using);
-    return true;
 }

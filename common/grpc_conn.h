@@ -13,27 +13,11 @@
 
 #include "common/buf.h"
 #include "common/grpc.h"
+#include "common/grpc_status.h"
 #include "common/h2.h"
 #include "common/list.h"
 
-#define GRPC_PREFIX 5             /* compressed flag, message length */
-#define GRPC_WINDOW (256 * 1024)  /* HTTP/2 receive window of one call */
-#define GRPC_MESSAGE_TEXT_MAX 400 /* of a status message, before percent-encoding */
-
-/* ---- status (grpc_status.c) ------------------------------------------------------------------ */
-
-/* Percent-encodes a status message, cut at GRPC_MESSAGE_TEXT_MAX bytes. Returns out. */
-#define GRPC_ENCODED (3 * GRPC_MESSAGE_TEXT_MAX + 1)
-char *grpc_message_encode(char out[GRPC_ENCODED], const char *text);
-/* Decodes in place; what is no %XX stays as it is. */
-void grpc_message_decode(char *text);
-/* The text of a grpc-status header to its code; what is unknown is GRPC_UNKNOWN. */
-int grpc_status_parse(const char *text);
-/* "application/grpc", alone or with a format ("+proto") or parameters; NULL is none. */
-bool grpc_is_content_type(const char *value);
-/* The statuses that stand for a missing grpc-status. */
-int grpc_status_of_http(const char *http_status);
-int grpc_status_of_reset(uint32_t h2_error);
+#define GRPC_WINDOW (256 * 1024) /* HTTP/2 receive window of one call */
 
 /* ---- pump (grpc_pump.c) ---------------------------------------------------------------------- */
 

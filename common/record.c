@@ -130,6 +130,14 @@ int rec_exception_cmp(const void *a, const void *b)
                       &((const struct rec_exception *)b)->chain);
 }
 
+int rec_origin_cmp(const void *a, const void *b)
+{
+    const struct rec_origin *x = a, *y = b;
+    int order = digest_cmp(&x->diff, &y->diff);
+
+    return order != 0 ? order : strcmp(x->repository, y->repository);
+}
+
 bool rec_key_eq(const struct rec_key *a, const struct rec_key *b)
 {
     return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
@@ -170,7 +178,8 @@ bool rec_store_eq(const struct rec_store *a, const struct rec_store *b)
            strcmp(a->space, b->space) == 0 && strcmp(a->root, b->root) == 0 &&
            a->owner == b->owner && strcmp(a->fs_type, b->fs_type) == 0 &&
            a->block_size == b->block_size && a->state == b->state &&
-           strcmp(a->error, b->error) == 0 && a->sample == b->sample && problems_eq(a, b);
+           strcmp(a->error, b->error) == 0 && a->sample == b->sample &&
+           a->manifests == b->manifests && problems_eq(a, b);
 }
 
 /* Control characters of ASCII, and C1 (U+0080 to U+009F, in UTF-8 0xC2 0x80 to 0xC2 0x9F). */
@@ -233,4 +242,9 @@ const char *rec_store_state_name(enum rec_store_state state)
     };
 
     return state >= REC_STORE_OK && state <= REC_STORE_ORPHANED ? names[state] : "unknown";
+}
+
+const char *rec_run_state_name(enum rec_run_state state)
+{
+    return state == REC_RUNNING ? "running" : state == REC_STOPPED ? "stopped" : "unknown";
 }

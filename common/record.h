@@ -30,6 +30,7 @@ enum {
     REC_BATCH_MAX = 4096,          /* items in one want, measurement or declined message */
     REC_COPIES_MAX = 200000,       /* measured copies of one store */
     REC_SPACES_MAX = 32,           /* kinds of space of one store */
+    REC_ORIGINS_MAX = 100000,      /* origins of one store */
     REC_DOCUMENT_BYTES = 16 << 20, /* one document */
     REC_CHUNK_BYTES = 256 << 10,   /* one piece of a document */
     REC_OS_RELEASE_BYTES = 8192,   /* os-release of a layer */
@@ -80,6 +81,7 @@ enum rec_capability {
     REC_CAP_PREDICTION = 4,    /* leaves out copies that are as predicted */
     REC_CAP_CONTENT_POOLS = 5, /* reports blob files kept beside snapshots */
     REC_CAP_FINGERPRINT = 6,   /* fingerprints of a layer's files */
+    REC_CAP_ORIGINS = 7,       /* reports / keeps where layers come from */
 };
 
 struct rec_hello {
@@ -130,6 +132,7 @@ struct rec_store {
     enum rec_store_state state;
     const char *error; /* why not OK; "" */
     bool sample;       /* made by quickstart to show something */
+    bool manifests;    /* it can give the manifests and indexes of its images */
     struct rec_problem *problems;
     size_t problem_count, problems_more; /* named, and only counted */
 };
@@ -202,6 +205,7 @@ int rec_image_cmp(const void *a, const void *b);       /* by id */
 int rec_name_cmp(const void *a, const void *b);        /* const char *, by bytes */
 int rec_repo_digest_cmp(const void *a, const void *b); /* by repository, then digest */
 int rec_exception_cmp(const void *a, const void *b);   /* by chain */
+int rec_origin_cmp(const void *a, const void *b);      /* by diff, then repository */
 
 /* A piece of a whole inventory: begin(generation) part... end. A store may come in several parts,
  * its attributes equal in each. */
@@ -249,11 +253,15 @@ enum rec_run_state { REC_RUNNING = 1, REC_STOPPED = 2, REC_RUN_UNKNOWN = 3 };
 
 struct rec_container {
     struct digest image;
-    const char *id;   /* the engine's container ID */
-    const char *name; /* "" unknown or switched off */
+    const char *id;                        /* the engine's container ID */
+    const char *name;                      /* "" unknown or switched off */
+    const char *kube_namespace, *kube_pod; /* where labels tell; "" none, or switched off */
     enum rec_run_state state;
     int64_t since_age_ms; /* how long in that state; -1 unknown */
 };
+
+/* "running", "stopped", "unknown". */
+const char *rec_run_state_name(enum rec_run_state state);
 
 /* All containers of one store now: replaces what was said before. */
 struct rec_use {
@@ -261,6 +269,23 @@ struct rec_use {
     int64_t age_ms;
     struct rec_container *containers;
     size_t container_count;
+};
+
+/* ---- origins --------------------------------------------------------------------------------- */
+
+/* A repository that is known to hold the layer, in some compression. */
+struct rec_origin {
+    const char *repository; /* with its registry: "docker.io/library/debian" */
+    struct digest diff;
+};
+
+/* Of one store now: replaces what was said before. Left out is what the store's repo digests say
+ * already: that a repository holds the layers of the images that it holds. */
+struct rec_origins {
+    struct rec_key key;
+    bool continued;             /* on the wire: adds to what was said before, instead */
+    struct rec_origin *origins; /* sorted by diff, then repository; unique */
+    size_t origin_count;
 };
 
 /* ---- documents and measurements ----------------------------------------------------------------

@@ -43,6 +43,7 @@ enum wire_agent_kind {
     WIRE_SPACES,
     WIRE_DECLINED,
     WIRE_HEARTBEAT,
+    WIRE_ORIGINS,
 };
 
 struct wire_agent_msg {
@@ -62,6 +63,7 @@ struct wire_agent_msg {
         } layer_facts;
         struct rec_copies copies;
         struct rec_spaces spaces;
+        struct rec_origins origins;
         struct {
             struct rec_declined *items;
             size_t count;

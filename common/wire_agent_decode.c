@@ -119,6 +119,8 @@ static int decode_container(struct wire_in *ctx, const Layercensus__V1__Containe
     const struct wire_text texts[] = {
         {&out->id, in->id, REC_NAME_BYTES, "id", WIRE_REQUIRED},
         {&out->name, in->name, REC_NAME_BYTES, "name", 0},
+        {&out->kube_namespace, in->kube_namespace, REC_NAME_BYTES, "kube_namespace", 0},
+        {&out->kube_pod, in->kube_pod, REC_NAME_BYTES, "kube_pod", 0},
     };
 
     if (wire_texts(texts, LENGTH(texts), err) != 0 ||
@@ -213,8 +215,9 @@ static const struct {
     [10] = {"store_spaces", WIRE_SPACES, wire_decode_spaces},
     [11] = {"declined", WIRE_DECLINED, decode_declined},
     [12] = {"heartbeat", WIRE_HEARTBEAT, decode_heartbeat},
+    [13] = {"origins", WIRE_ORIGINS, wire_decode_origins},
 };
-_Static_assert(LENGTH(kinds) == LAYERCENSUS__V1__AGENT_MESSAGE__KIND_HEARTBEAT + 1,
+_Static_assert(LENGTH(kinds) == LAYERCENSUS__V1__AGENT_MESSAGE__KIND_ORIGINS + 1,
                "each kind of an agent's message has its decoder");
 
 static int decode_kind(struct wire_in *ctx, const Layercensus__V1__AgentMessage *m,

@@ -79,6 +79,8 @@ static int encode_use(struct arena *a, const struct wire_agent_msg *m, void *bod
         out->containers[i]->image = wire_out_digest(&in->containers[i].image);
         out->containers[i]->id = (char *)in->containers[i].id;
         out->containers[i]->name = (char *)in->containers[i].name;
+        out->containers[i]->kube_namespace = (char *)in->containers[i].kube_namespace;
+        out->containers[i]->kube_pod = (char *)in->containers[i].kube_pod;
         out->containers[i]->state = (Layercensus__V1__RunState)in->containers[i].state;
         out->containers[i]->since_age_ms = in->containers[i].since_age_ms;
     }
@@ -214,6 +216,7 @@ static const struct {
     [WIRE_SPACES] = {10, PB_DESCRIPTOR(store_spaces), encode_spaces},
     [WIRE_DECLINED] = {11, PB_DESCRIPTOR(declined), encode_declined},
     [WIRE_HEARTBEAT] = {12, PB_DESCRIPTOR(heartbeat), encode_heartbeat},
+    [WIRE_ORIGINS] = {13, PB_DESCRIPTOR(origins), wire_encode_origins},
 };
 
 int wire_agent_encode(const struct wire_agent_msg *m, struct buf *out, struct err *err)

@@ -72,6 +72,7 @@ static int decode_store(struct wire_in *ctx, const Layercensus__V1__Store *in,
     out->owner = in->owner;
     out->block_size = in->block_size;
     out->sample = in->sample;
+    out->manifests = in->manifests;
     return 0;
 }
 

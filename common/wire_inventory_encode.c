@@ -27,6 +27,7 @@ static int encode_store(struct arena *a, const struct rec_store *in, Layercensus
     s->state = (Layercensus__V1__StoreState)in->state;
     s->error = (char *)in->error;
     s->sample = in->sample;
+    s->manifests = in->manifests;
     s->problems = problems;
     s->n_problems = in->problem_count;
     s->problems_more = in->problems_more > UINT32_MAX ? UINT32_MAX : (uint32_t)in->problems_more;

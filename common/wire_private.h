@@ -101,6 +101,10 @@ int wire_decode_copies(struct wire_in *ctx, const Layercensus__V1__AgentMessage 
 int wire_decode_spaces(struct wire_in *ctx, const Layercensus__V1__AgentMessage *m,
                        struct wire_agent_msg *msg, struct err *err);
 
+/* wire_origins.c. The same; sorted, each once. */
+int wire_decode_origins(struct wire_in *ctx, const Layercensus__V1__AgentMessage *m,
+                        struct wire_agent_msg *msg, struct err *err);
+
 /* ---- encoding ------------------------------------------------------------------------------ */
 
 #define WIRE_SCRATCH_MAX ((size_t)128 << 20)
@@ -127,6 +131,10 @@ int wire_pack(const ProtobufCMessage *message, struct buf *out, struct err *err)
  * arena. */
 int wire_encode_images(struct arena *a, const struct rec_image *in, size_t count,
                        Layercensus__V1__Image ***out, size_t *out_count, struct err *err);
+
+/* wire_origins.c. Grouped by repository; `body` points into the records and the arena. */
+int wire_encode_origins(struct arena *a, const struct wire_agent_msg *m, void *body,
+                        struct err *err);
 
 /* wire_inventory_encode.c. `out` points into the records and the arena. */
 int wire_encode_part(struct arena *a, const struct rec_content *in,

@@ -62,12 +62,17 @@ int api_client_open(struct api_client **out, int socket_fd, const char *name, in
         return err_set(err, ERR_NO_MEMORY, "no memory to ask %s", name);
     buf_init(&c->body, API_CLIENT_BYTES_MAX);
     snprintf(c->name, sizeof(c->name), "%s", name);
-    c->deadline_ns = clock_mono_ns() + (uint64_t)timeout_ms * NS_PER_MS;
+    api_client_renew(c, timeout_ms);
     c->curl = curl_easy_init();
     if (c->curl == NULL || configure(c, socket_fd) != 0)
         return err_set(err, ERR_NO_MEMORY, "no HTTP client to ask %s", name);
     *out = steal(&c);
     return 0;
+}
+
+void api_client_renew(struct api_client *c, int64_t timeout_ms)
+{
+    c->deadline_ns = clock_mono_ns() + (uint64_t)timeout_ms * NS_PER_MS;
 }
 
 void api_client_close(struct api_client **c)
@@ -136,7 +141,8 @@ static int perform(struct api_client *c, const char *path, struct err *err)
     if (rc != CURLE_OK)
         return report_failure(c, rc, path, err);
     if (curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK || status != 200)
-        return err_set(err, ERR_PROTOCOL, "%s %s: HTTP status %ld", c->name, path, status);
+        return err_set(err, status == 404 ? ERR_NOT_FOUND : ERR_PROTOCOL, "%s %s: HTTP status %ld",
+                       c->name, path, status);
     return 0;
 }
 

@@ -23,8 +23,12 @@ int api_client_open(struct api_client **out, int socket_fd, const char *name, in
                     struct err *err);
 void api_client_close(struct api_client **c);
 
+/* Begins the deadline anew, for a caller that has another one for all its requests together. */
+void api_client_renew(struct api_client *c, int64_t timeout_ms);
+
 /* The parsed answer to GET `path` ("/v1.41/info"). ERR_UNAVAILABLE (nobody listens), ERR_TIMEOUT,
- * ERR_DENIED, ERR_LIMIT, ERR_PROTOCOL (not HTTP, status other than 200, no JSON). */
+ * ERR_DENIED, ERR_LIMIT, ERR_NOT_FOUND (status 404), ERR_PROTOCOL (not HTTP, another status than
+ * 200, no JSON). */
 int api_client_get(struct api_client *c, const char *path, json_t **out, struct err *err);
 
 /* GET `path`, of whose answer only the header `name` is wanted; "" where it is not there. */

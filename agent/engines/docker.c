@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "agent/engines/docker_by_api.h"
 #include "common/cleanup.h"
 
 static const struct docker_layout layouts[] = {
@@ -108,7 +109,23 @@ static int token(const struct engine_root *root, struct engine_token *out, struc
 {
     int64_t youngest_ns;
 
+    if (root->by_api)
+        return docker_by_api_token(root, out, err);
     return docker_token(root, out, &youngest_ns, err);
+}
+
+static int read_root(struct engine_root *root, const struct engine_options *options,
+                     const struct engine_reading *last, struct engine_reading **out,
+                     struct err *err)
+{
+    if (root->by_api)
+        return docker_by_api_read(root, options, last, out, err);
+    return docker_read(root, options, last, out, err);
+}
+
+static int watches(const struct engine_root *root, struct engine_paths *out, struct err *err)
+{
+    return root->by_api ? 0 : docker_watches(root, out, err);
 }
 
 static int document(const struct engine_root *root, enum rec_document_kind kind,
@@ -119,6 +136,8 @@ static int document(const struct engine_root *root, enum rec_document_kind kind,
     AUTO_FD int fd = -1;
 
     digest_hex(digest, hex);
+    if (root->by_api)
+        return err_set(err, ERR_NOT_FOUND, "document sha256:%s: docker's API has none", hex);
     if (kind != REC_DOC_CONFIG) /* the graph-driver store keeps no manifest */
         return err_set(err, ERR_NOT_FOUND, "document sha256:%s is no image config", hex);
     fd = docker_open_metadata(root, "imagedb/content/sha256", err);
@@ -134,9 +153,11 @@ static int document(const struct engine_root *root, enum rec_document_kind kind,
 
 const struct engine_driver docker_driver = {
     .name = "docker",
+    .completes = true, /* containerd's: which of them hold docker's images */
     .find = docker_find,
     .token = token,
-    .read = docker_read,
+    .read = read_root,
+    .watches = watches,
     .document = document,
     .answers = docker_answers,
     .cross_check = docker_cross_check,

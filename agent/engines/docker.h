@@ -8,11 +8,12 @@
  *   image/<drv>/imagedb/metadata/sha256/<imageID>/parent
  *   image/<drv>/layerdb/sha256/<chainID>/{diff,parent,cache-id}                     docker_layers
  *   image/<drv>/layerdb/mounts/<containerID>/{mount-id,init-id}
+ *   image/<drv>/distribution/v2metadata-by-diffid/  origins of layers               docker_origins
  *   <drv>/<cache-id>/                               the files                       docker_space
- *   containers/<id>/config.v2.json                  use docker_containers Docker replaces each file
- * atomically and renames whole layer directories; it has no lock that a reader could take. A pass
- * over the store therefore counts only when the token is the same before and after it. Nothing is
- * ever written here.
+ *   containers/<id>/config.v2.json                  use                             docker_use
+ * Docker replaces each file atomically and renames whole layer directories; it has no lock that a
+ * reader could take. A pass over the store therefore counts only when the token is the same before
+ * and after it. Nothing is ever written here.
  *
  * Threads: as engine.h says.
  */
@@ -21,15 +22,14 @@
 
 #include "agent/engines/dirlist.h"
 #include "agent/engines/docker_kept.h"
-#include "agent/engines/engine.h"
+#include "agent/engines/pass.h"
 #include "common/json.h"
 
 enum {
     DOCKER_LAYERS_MAX = 200000,     /* entries of layerdb */
     DOCKER_REFS_MAX = 200000,       /* names and repo digests together */
-    DOCKER_ARENA_BYTES = 512 << 20, /* of one reading */
+    DOCKER_ORIGINS_MAX = 1000,      /* repositories noted of one layer */
     DOCKER_SMALL_FILE_BYTES = 1024, /* diff, parent, cache-id, mount-id */
-    DOCKER_MOVING_NS = 20000000,    /* a change this young may share its ctime with the next */
 };
 
 extern const struct engine_driver docker_driver;
@@ -68,6 +68,8 @@ int docker_list(const struct engine_root *root, int fd, const char *below, size_
 /* engine_driver.token; *youngest_ns is the latest change time in it (Unix nanoseconds). */
 int docker_token(const struct engine_root *root, struct engine_token *out, int64_t *youngest_ns,
                  struct err *err);
+/* engine_driver.watches. */
+int docker_watches(const struct engine_root *root, struct engine_paths *out, struct err *err);
 
 /* ---- one pass over the store (docker_read.c) ------------------------------------------------- */
 
@@ -80,20 +82,16 @@ struct docker_layer {
     bool whole;   /* it and all below it are known to be there and needed */
     size_t below; /* index of the parent, or DOCKER_NO_LAYER */
     const char *cache_id;
-    struct docker_stamp stamp; /* of its directory in layerdb */
+    struct file_stamp stamp; /* of its directory in layerdb */
 };
 
 struct docker_ref;
 
 struct docker_pass {
-    const struct engine_root *root;
-    const struct engine_options *options;
-    const struct docker_layout *layout; /* NULL: layers have no directories */
-    struct engine_reading *reading;     /* being filled; all memory is its arenas' */
-    struct arena *arena;                /* of this reading alone */
-    struct buf file, small; /* scratch: one file at a time; small: of a digest or a name */
-    const struct engine_reading *last;   /* of the same store; NULL: read all */
-    const struct docker_kept *last_kept; /* of `last`; NULL with it */
+    struct pass base;
+    const struct docker_layout *layout;  /* NULL: layers have no directories */
+    struct buf small;                    /* scratch: of a digest or a name */
+    const struct docker_kept *last_kept; /* of base.last; NULL with it */
     struct docker_kept *kept;            /* what this pass leaves for the next; filled as it goes */
 
     struct docker_layer *layers; /* valid entries, sorted by chain */
@@ -103,35 +101,17 @@ struct docker_pass {
     size_t mount_count;
     struct docker_ref *refs; /* sorted by image */
     size_t ref_count;
-    struct rec_exception *missing; /* chains that images name and layerdb has not; grows */
-    size_t missing_count, missing_room;
-
-    struct rec_problem problems[REC_PROBLEMS_MAX];
-    size_t problem_count, problems_more;
-    size_t vanished; /* what was to be there and was not: removed meanwhile, or lost */
 };
-
-/* Names a broken entry. -1 only when that itself fails. */
-int docker_problem(struct docker_pass *p, struct err *err, const char *subject, const char *fmt,
-                   ...) __attribute__((format(printf, 4, 5)));
-
-/* What reading one entry ended with: 0 where the others go on (the entry is named as a problem, and
- * counted as vanished where it was not there), -1 where the pass cannot go on. */
-int docker_entry_failed(struct docker_pass *p, const char *subject, const struct err *why,
-                        struct err *err);
 
 /* Reads <dir>/<file> below `fd` whole into one of the pass's buffers. */
 int docker_read_file(struct buf *into, int fd, const char *dir, const char *file, struct err *err);
-
-/* How much was found to be wrong so far: a step that adds nothing to it saw nothing broken. */
-size_t docker_remarks(const struct docker_pass *p);
 
 /* The steps of a pass, in this order. */
 int docker_read_layers(struct docker_pass *p, struct err *err);
 int docker_read_mounts(struct docker_pass *p, struct err *err);
 int docker_read_refs(struct docker_pass *p, struct err *err);
 int docker_read_images(struct docker_pass *p, struct err *err);
-int docker_read_containers(struct docker_pass *p, struct err *err);
+int docker_read_origins(struct docker_pass *p, struct err *err);
 int docker_read_space(struct docker_pass *p, struct err *err);
 
 /* NULL where layerdb has no valid entry of this chain. */
@@ -163,22 +143,15 @@ struct docker_ref {
     struct digest manifest; /* of DIGEST */
 };
 
+/* Reads the repositories of one file of v2metadata-by-diffid, sorted and each once. ERR_CORRUPT,
+ * ERR_LIMIT past DOCKER_ORIGINS_MAX. */
+int docker_origins_parse(const char ***out, size_t *count, const char *data, size_t len,
+                         struct arena *arena, struct err *err);
+
 /* Reads repositories.json into an array in the arena, sorted by image, kind, text and manifest.
  * ERR_CORRUPT where the file as such is broken; a broken entry is one of the array. */
 int docker_refs_parse(struct docker_ref **out, size_t *count, const char *data, size_t len,
                       struct arena *arena, struct err *err);
-
-/* What config.v2.json says of a container. */
-struct docker_container {
-    struct digest image;
-    char name[256];   /* without the leading '/' */
-    bool running;     /* also paused, restarting */
-    long pid;         /* 0 none */
-    int64_t since_ms; /* wall time of the state; -1 unknown */
-};
-
-int docker_container_parse(struct docker_container *out, const char *data, size_t len,
-                           struct err *err);
 
 /* ---- docker_find.c, docker_check.c ----------------------------------------------------------- */
 
@@ -203,6 +176,10 @@ struct docker_api;
 int docker_api_open(struct docker_api **out, const struct engine_root *root, const char *socket,
                     int64_t timeout_ms, struct err *err);
 void docker_api_close(struct docker_api **api);
+/* See api_client_renew(). */
+void docker_api_renew(struct docker_api *api, int64_t timeout_ms);
+/* Whether it is podman that answers like docker: by another /_ping. */
+int docker_api_is_podman(struct docker_api *api, bool *podman, struct err *err);
 /* GET /v<version><path>. */
 int docker_api_get(struct docker_api *api, const char *path, json_t **out, struct err *err);
 

@@ -68,6 +68,22 @@ void docker_api_close(struct docker_api **api)
     free(a);
 }
 
+void docker_api_renew(struct docker_api *api, int64_t timeout_ms)
+{
+    api_client_renew(api->client, timeout_ms);
+}
+
+int docker_api_is_podman(struct docker_api *api, bool *podman, struct err *err)
+{
+    char version[32];
+
+    if (api_client_get_header(api->client, "/_ping", "Libpod-Api-Version", version, sizeof(version),
+                              err) != 0)
+        return -1;
+    *podman = version[0] != '\0';
+    return 0;
+}
+
 int docker_api_get(struct docker_api *api, const char *path, json_t **out, struct err *err)
 {
     char versioned[256];

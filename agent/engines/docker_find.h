@@ -8,6 +8,8 @@
 
 #include "agent/engines/docker.h"
 
+#define DOCKER_SPACE "moby" /* docker's namespace in containerd, unless told otherwise */
+
 enum { DOCKER_ENTRIES_MAX = 100000 }; /* names of one directory that is looked through */
 
 struct docker_finder {
@@ -18,8 +20,6 @@ struct docker_finder {
 
 /* ---- docker_places.c ------------------------------------------------------------------------- */
 
-/* Cuts slashes at the end; ERR_USAGE for what is no absolute path or too long. */
-int docker_place_set(char out[ENGINE_PATH_MAX], const char *path, struct err *err);
 /* Adds a store unless it is known under another name (a symlink, a bind mount); the known one then
  * learns the socket. */
 int docker_place_add(struct engine_roots *roots, const struct engine_root *root, struct err *err);
@@ -28,6 +28,20 @@ struct engine_root *docker_place_known(struct engine_roots *roots, const struct 
 /* Adds what lies at a place where no operator promised anything: what is not there is no error. */
 int docker_place_try(const struct docker_finder *f, const char *path, const char *socket,
                      struct err *err);
+
+/* Names the docker at `data_root` as the one whose images the containerd stores of namespace
+ * `space` hold: those of snapshotter `storage` (NULL: all) of the containerd at the socket
+ * `address` (NULL: docker's own, or the one at the usual place). Only stores that are found already
+ * and have no docker yet. */
+size_t docker_claim(const struct docker_finder *f, const char *data_root, const char *space,
+                    const char *storage, const char *address);
+
+/* ---- docker_find.c --------------------------------------------------------------------------- */
+
+/* Asks the daemon at `socket` where it keeps images, and adds that. `place` is its data root as the
+ * host names it, NULL: as the daemon does. Silence is no error: the disk is read anyway. */
+int docker_ask(const struct docker_finder *f, const char *socket, const char *place,
+               struct err *err);
 
 /* ---- docker_daemons.c ------------------------------------------------------------------------ */
 

@@ -11,12 +11,12 @@ static int read_config(struct docker_pass *p, int fd, const char *name, struct i
 {
     struct digest found;
 
-    if (docker_read_file(&p->file, fd, ".", name, err) != 0)
+    if (docker_read_file(&p->base.file, fd, ".", name, err) != 0)
         return -1;
-    found = digest_of(buf_str(&p->file), p->file.len);
+    found = digest_of(buf_str(&p->base.file), p->base.file.len);
     if (!digest_eq(&found, id))
         return err_set(err, ERR_CORRUPT, "corrupt config: its bytes have another digest");
-    return image_config_parse(config, buf_str(&p->file), p->file.len, err);
+    return image_config_parse(config, buf_str(&p->base.file), p->base.file.len, err);
 }
 
 /* Written by the classic builder and commit only. */
@@ -35,34 +35,13 @@ static int read_parent(struct docker_pass *p, int fd, const char *name, struct r
     return 0;
 }
 
-static int add_missing(struct docker_pass *p, const struct digest *chain, const struct digest *diff,
-                       struct err *err)
-{
-    if (p->missing_count >= REC_EXCEPTIONS_MAX)
-        return err_set(err, ERR_LIMIT, "more than %d missing layers", REC_EXCEPTIONS_MAX);
-    if (p->missing_count == p->missing_room) {
-        size_t room = p->missing_room == 0 ? 64 : p->missing_room * 2;
-        struct rec_exception *grown = arena_array(p->arena, room, sizeof(*grown), err);
-
-        if (grown == NULL)
-            return -1;
-        if (p->missing_count > 0)
-            memcpy(grown, p->missing, p->missing_count * sizeof(*grown));
-        p->missing = grown;
-        p->missing_room = room;
-    }
-    p->missing[p->missing_count++] =
-        (struct rec_exception){.kind = REC_CHAIN_MISSING, .chain = *chain, .diff = *diff};
-    return 0;
-}
-
 /* An image of which no layer is here at all is not unpacked. Of one that has some, the others are
  * exceptions. Either way Docker cannot run it, and a problem says so. *top: its uppermost chain. */
 static int place_layers(struct docker_pass *p, const char *subject, struct rec_image *image,
                         const struct image_config *config, struct digest *top, struct err *err)
 {
     struct digest chain = {{0}};
-    size_t first_missing = p->missing_count;
+    size_t first_missing = p->base.exception_count;
     size_t missing;
 
     for (size_t i = 0; i < config->diff_count; i++) {
@@ -73,17 +52,17 @@ static int place_layers(struct docker_pass *p, const char *subject, struct rec_i
         layer = docker_layer_of(p, &chain);
         if (layer != NULL)
             layer->needed = true;
-        else if (add_missing(p, &chain, diff, err) != 0)
+        else if (pass_exception(&p->base, REC_CHAIN_MISSING, &chain, diff, err) != 0)
             return -1;
     }
     *top = chain;
-    missing = p->missing_count - first_missing;
+    missing = p->base.exception_count - first_missing;
     image->unpacked = missing < config->diff_count || config->diff_count == 0;
     if (!image->unpacked)
-        p->missing_count = first_missing;
+        p->base.exception_count = first_missing;
     if (missing > 0)
-        return docker_problem(p, err, subject, "%zu of its %zu layers are not in layerdb", missing,
-                              config->diff_count);
+        return pass_problem(&p->base, err, subject, "%zu of its %zu layers are not in layerdb",
+                            missing, config->diff_count);
     return 0;
 }
 
@@ -119,8 +98,8 @@ static int name_image(struct docker_pass *p, const char *subject, struct rec_ima
     size_t count, dropped = 0;
     const struct docker_ref *refs = refs_of(p, &image->id, &count);
 
-    image->names = arena_array(p->arena, count, sizeof(*image->names), err);
-    image->repo_digests = arena_array(p->arena, count, sizeof(*image->repo_digests), err);
+    image->names = arena_array(p->base.arena, count, sizeof(*image->names), err);
+    image->repo_digests = arena_array(p->base.arena, count, sizeof(*image->repo_digests), err);
     if (image->names == NULL || image->repo_digests == NULL)
         return -1;
     for (size_t i = 0; i < count; i++) {
@@ -138,8 +117,8 @@ static int name_image(struct docker_pass *p, const char *subject, struct rec_ima
                 (struct rec_repo_digest){.repository = refs[i].text, .digest = refs[i].manifest};
     }
     if (dropped > 0)
-        return docker_problem(p, err, subject, "%zu names more than the limit of %d", dropped,
-                              REC_NAMES_MAX);
+        return pass_problem(&p->base, err, subject, "%zu names more than the limit of %d", dropped,
+                            REC_NAMES_MAX);
     return 0;
 }
 
@@ -154,7 +133,7 @@ static const struct docker_kept_image *kept_image(struct docker_pass *p,
 {
     const struct docker_kept_image *last = docker_kept_image(p->last_kept, &now->id);
 
-    if (last == NULL || !docker_stamp_eq(&last->config, &now->config) ||
+    if (last == NULL || !file_stamp_eq(&last->config, &now->config) ||
         (last->has_layers && !docker_need_chain(p, &last->top)))
         return NULL;
     return last;
@@ -170,7 +149,7 @@ static int read_files(struct docker_pass *p, const struct image_dirs *dirs, cons
 
     *broken = read_config(p, dirs->content, name, &config, &image->id, &why) != 0;
     if (*broken)
-        return docker_entry_failed(p, subject, &why, err);
+        return pass_entry_failed(&p->base, subject, &why, err);
     kept->has_layers = config.diff_count > 0;
     return place_layers(p, subject, image, &config, &kept->top, err);
 }
@@ -179,13 +158,13 @@ static int read_files(struct docker_pass *p, const struct image_dirs *dirs, cons
 static int read_image(struct docker_pass *p, const struct image_dirs *dirs, const struct digest *id,
                       struct err *err)
 {
-    struct rec_content *content = &p->reading->content;
+    struct rec_content *content = &p->base.reading->content;
     struct rec_image image = {.id = *id, .identity = REC_BY_CONFIG, .unpacked = true};
     char subject[DIGEST_TEXT + 8], name[DIGEST_HEX + 1];
     struct docker_kept_image now = {.id = *id,
-                                    .config = docker_stamp_at(dirs->content, digest_hex(id, name))};
+                                    .config = file_stamp_at(dirs->content, digest_hex(id, name))};
     const struct docker_kept_image *last = kept_image(p, &now);
-    size_t remarks = docker_remarks(p);
+    size_t remarks = pass_remarks(&p->base);
     struct err why = {0};
     bool broken = false;
 
@@ -197,9 +176,9 @@ static int read_image(struct docker_pass *p, const struct image_dirs *dirs, cons
     if (broken)
         return 0;
     if (read_parent(p, dirs->metadata, name, &image, &why) != 0 &&
-        docker_entry_failed(p, subject, &why, err) != 0)
+        pass_entry_failed(&p->base, subject, &why, err) != 0)
         return -1;
-    if (docker_remarks(p) == remarks)
+    if (pass_remarks(&p->base) == remarks)
         p->kept->images[p->kept->image_count++] = now;
     if (name_image(p, subject, &image, err) != 0)
         return -1;
@@ -210,7 +189,7 @@ static int read_image(struct docker_pass *p, const struct image_dirs *dirs, cons
 /* What points to no image: Docker keeps such names when a config is lost. */
 static int report_dead_refs(struct docker_pass *p, struct err *err)
 {
-    const struct rec_content *content = &p->reading->content;
+    const struct rec_content *content = &p->base.reading->content;
 
     for (size_t i = 0; i < p->ref_count; i++) {
         const struct docker_ref *ref = &p->refs[i];
@@ -224,10 +203,11 @@ static int report_dead_refs(struct docker_pass *p, struct err *err)
         snprintf(subject, sizeof(subject), "name %.*s%s", REC_NAME_BYTES, ref->text,
                  ref->kind == DOCKER_REF_DIGEST ? "@sha256" : "");
         if (ref->kind == DOCKER_REF_BROKEN)
-            rc = docker_problem(p, err, subject, "repositories.json gives it no valid image ID");
+            rc = pass_problem(&p->base, err, subject,
+                              "repositories.json gives it no valid image ID");
         else
-            rc = docker_problem(p, err, subject, "its image %s is not here",
-                                digest_text(&ref->image, text));
+            rc = pass_problem(&p->base, err, subject, "its image %s is not here",
+                              digest_text(&ref->image, text));
         if (rc != 0)
             return -1;
     }
@@ -242,10 +222,10 @@ static int list_images(struct docker_pass *p, int fd, bool stand, struct digest 
     size_t most;
 
     if (!stand &&
-        docker_list(p->root, fd, "imagedb/content/sha256", REC_IMAGES_MAX, &list, err) != 0)
+        docker_list(p->base.root, fd, "imagedb/content/sha256", REC_IMAGES_MAX, &list, err) != 0)
         return -1;
     most = stand ? p->last_kept->image_count : list.count;
-    *out = arena_array(p->arena, most, sizeof(**out), err);
+    *out = arena_array(p->base.arena, most, sizeof(**out), err);
     *count = 0;
     if (*out == NULL)
         return -1;
@@ -261,14 +241,14 @@ static int list_images(struct docker_pass *p, int fd, bool stand, struct digest 
 static int read_images(struct docker_pass *p, const struct image_dirs *dirs, bool stand,
                        struct err *err)
 {
-    struct rec_content *content = &p->reading->content;
+    struct rec_content *content = &p->base.reading->content;
     struct digest *ids;
     size_t count;
 
     if (list_images(p, dirs->content, stand, &ids, &count, err) != 0)
         return -1;
-    content->images = arena_array(p->arena, count, sizeof(*content->images), err);
-    p->kept->images = arena_array(p->arena, count, sizeof(*p->kept->images), err);
+    content->images = arena_array(p->base.arena, count, sizeof(*content->images), err);
+    p->kept->images = arena_array(p->base.arena, count, sizeof(*p->kept->images), err);
     if (content->images == NULL || p->kept->images == NULL)
         return -1;
     for (size_t i = 0; i < count; i++) {
@@ -281,21 +261,20 @@ static int read_images(struct docker_pass *p, const struct image_dirs *dirs, boo
 int docker_read_images(struct docker_pass *p, struct err *err)
 {
     const struct docker_kept *last = p->last_kept;
-    AUTO_FD int content = docker_open_metadata(p->root, "imagedb/content/sha256", err);
+    AUTO_FD int content = docker_open_metadata(p->base.root, "imagedb/content/sha256", err);
     AUTO_FD int metadata = -1;
-    struct docker_stamp contents;
+    struct file_stamp contents;
     struct image_dirs dirs;
-    size_t remarks = docker_remarks(p);
+    size_t remarks = pass_remarks(&p->base);
 
     if (content < 0 ||
-        docker_open_optional(p->root, "imagedb/metadata/sha256", &metadata, err) != 0)
+        docker_open_optional(p->base.root, "imagedb/metadata/sha256", &metadata, err) != 0)
         return -1;
-    contents = docker_stamp_at(content, "");
+    contents = file_stamp_at(content, "");
     dirs = (struct image_dirs){.content = content, .metadata = metadata};
-    if (read_images(p, &dirs, last != NULL && docker_stamp_eq(&last->contents, &contents), err) !=
-        0)
+    if (read_images(p, &dirs, last != NULL && file_stamp_eq(&last->contents, &contents), err) != 0)
         return -1;
-    if (docker_remarks(p) == remarks)
+    if (pass_remarks(&p->base) == remarks)
         p->kept->contents = contents;
     return report_dead_refs(p, err);
 }

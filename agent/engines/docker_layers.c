@@ -51,7 +51,7 @@ static int read_layer(struct docker_pass *p, int fd, const char *name, struct do
 
     if (read_digest(p, fd, name, "diff", &layer->diff, err) != 0 ||
         read_parent(p, fd, name, &layer->parent, &layer->has_parent, err) != 0 ||
-        read_cache_id(p, fd, name, "cache-id", p->reading->layers, &layer->cache_id, err) != 0)
+        read_cache_id(p, fd, name, "cache-id", p->base.reading->layers, &layer->cache_id, err) != 0)
         return -1;
     chain = digest_chain(layer->has_parent ? &layer->parent : NULL, &layer->diff);
     if (!digest_eq(&chain, &layer->chain))
@@ -65,8 +65,9 @@ static int take_layer(struct docker_pass *p, const struct docker_layer *from,
 {
     *out = *from;
     out->needed = out->whole = false;
-    if (p->reading->layers != p->last->layers)
-        out->cache_id = arena_text(p->reading->layers, from->cache_id, strlen(from->cache_id), err);
+    if (p->base.reading->layers != p->base.last->layers)
+        out->cache_id =
+            arena_text(p->base.reading->layers, from->cache_id, strlen(from->cache_id), err);
     return out->cache_id != NULL ? 0 : -1;
 }
 
@@ -82,14 +83,14 @@ static int layer_problem(struct docker_pass *p, const struct digest *chain, cons
     char subject[DIGEST_HEX + 32], hex[DIGEST_HEX + 1];
 
     snprintf(subject, sizeof(subject), "layerdb entry %s", digest_hex(chain, hex));
-    return docker_problem(p, err, subject, "%s", text);
+    return pass_problem(&p->base, err, subject, "%s", text);
 }
 
 /* A directory that two chains name would be counted twice: it stays with the first of them. The
  * array shrinks and keeps its order. */
 static int drop_shared_directories(struct docker_pass *p, struct err *err)
 {
-    struct docker_layer **by_id = arena_array(p->arena, p->layer_count, sizeof(*by_id), err);
+    struct docker_layer **by_id = arena_array(p->base.arena, p->layer_count, sizeof(*by_id), err);
     size_t kept = 0;
 
     if (by_id == NULL)
@@ -116,14 +117,14 @@ static int drop_shared_directories(struct docker_pass *p, struct err *err)
 /* 0 also where the entry is broken and left out. */
 static int read_entry(struct docker_pass *p, int fd, const char *name, struct err *err)
 {
-    struct docker_layer layer = {.stamp = docker_stamp_at(fd, name)};
+    struct docker_layer layer = {.stamp = file_stamp_at(fd, name)};
     const struct docker_layer *last;
     struct err why = {0};
     char subject[NAME_MAX + 32];
     int rc = digest_parse(&layer.chain, name, strlen(name), true, &why);
 
     last = rc == 0 ? docker_kept_layer(p->last_kept, &layer.chain) : NULL;
-    if (last != NULL && docker_stamp_eq(&last->stamp, &layer.stamp))
+    if (last != NULL && file_stamp_eq(&last->stamp, &layer.stamp))
         rc = take_layer(p, last, &layer, &why);
     else if (rc == 0)
         rc = read_layer(p, fd, name, &layer, &why);
@@ -132,7 +133,7 @@ static int read_entry(struct docker_pass *p, int fd, const char *name, struct er
         return 0;
     }
     snprintf(subject, sizeof(subject), "layerdb entry %s", name);
-    return docker_entry_failed(p, subject, &why, err);
+    return pass_entry_failed(&p->base, subject, &why, err);
 }
 
 /* Lets each layer know where the one below it is. */
@@ -151,10 +152,10 @@ static int read_all_layers(struct docker_pass *p, int fd, struct err *err)
 {
     AUTO(dirlist_close) struct dirlist list = {0};
 
-    if (docker_list(p->root, fd, "layerdb/sha256", DOCKER_LAYERS_MAX, &list, err) != 0 ||
-        arena_open(&p->reading->layers, DOCKER_ARENA_BYTES, err) != 0)
+    if (docker_list(p->base.root, fd, "layerdb/sha256", DOCKER_LAYERS_MAX, &list, err) != 0 ||
+        arena_open(&p->base.reading->layers, PASS_ARENA_BYTES, err) != 0)
         return -1;
-    p->layers = arena_array(p->arena, list.count, sizeof(*p->layers), err);
+    p->layers = arena_array(p->base.arena, list.count, sizeof(*p->layers), err);
     if (p->layers == NULL)
         return -1;
     for (size_t i = 0; i < list.count; i++) {
@@ -171,8 +172,8 @@ static int take_all_layers(struct docker_pass *p, struct err *err)
 {
     const struct docker_kept *last = p->last_kept;
 
-    p->reading->layers = arena_share(p->last->layers);
-    p->layers = arena_array(p->arena, last->layer_count, sizeof(*p->layers), err);
+    p->base.reading->layers = arena_share(p->base.last->layers);
+    p->layers = arena_array(p->base.arena, last->layer_count, sizeof(*p->layers), err);
     if (p->layers == NULL)
         return -1;
     for (; p->layer_count < last->layer_count; p->layer_count++) {
@@ -187,23 +188,23 @@ static int take_all_layers(struct docker_pass *p, struct err *err)
 int docker_read_layers(struct docker_pass *p, struct err *err)
 {
     AUTO_FD int fd = -1;
-    struct docker_stamp stamp;
-    size_t remarks = docker_remarks(p);
+    struct file_stamp stamp;
+    size_t remarks = pass_remarks(&p->base);
     bool stand;
 
-    if (docker_open_optional(p->root, "layerdb/sha256", &fd, err) != 0)
+    if (docker_open_optional(p->base.root, "layerdb/sha256", &fd, err) != 0)
         return -1;
     if (fd < 0) {
-        p->vanished++;
+        p->base.vanished++;
         return 0;
     }
-    stamp = docker_stamp_at(fd, "");
-    stand = p->last_kept != NULL && docker_stamp_eq(&p->last_kept->layerdb, &stamp);
+    stamp = file_stamp_at(fd, "");
+    stand = p->last_kept != NULL && file_stamp_eq(&p->last_kept->layerdb, &stamp);
     if ((stand ? take_all_layers(p, err) : read_all_layers(p, fd, err)) != 0)
         return -1;
     p->kept->layers = p->layers;
     p->kept->layer_count = p->layer_count;
-    if (docker_remarks(p) == remarks)
+    if (pass_remarks(&p->base) == remarks)
         p->kept->layerdb = stamp;
     return 0;
 }
@@ -258,14 +259,15 @@ static int read_mount(struct docker_pass *p, int fd, const char *name, struct er
     for (size_t i = 0; i < 2; i++) {
         struct err why = {0};
 
-        if (read_cache_id(p, fd, name, files[i], p->arena, &p->mounts[p->mount_count], &why) == 0) {
+        if (read_cache_id(p, fd, name, files[i], p->base.arena, &p->mounts[p->mount_count], &why) ==
+            0) {
             p->mount_count++;
             continue;
         }
         if (why.kind == ERR_NOT_FOUND)
             continue;
         snprintf(subject, sizeof(subject), "layerdb mount %s", name);
-        if (docker_entry_failed(p, subject, &why, err) != 0)
+        if (pass_entry_failed(&p->base, subject, &why, err) != 0)
             return -1;
     }
     return 0;
@@ -276,15 +278,15 @@ int docker_read_mounts(struct docker_pass *p, struct err *err)
     AUTO(dirlist_close) struct dirlist list = {0};
     AUTO_FD int fd = -1;
 
-    if (docker_open_optional(p->root, "layerdb/mounts", &fd, err) != 0)
+    if (docker_open_optional(p->base.root, "layerdb/mounts", &fd, err) != 0)
         return -1;
     if (fd < 0) {
-        p->vanished++;
+        p->base.vanished++;
         return 0;
     }
-    if (docker_list(p->root, fd, "layerdb/mounts", REC_CONTAINERS_MAX, &list, err) != 0)
+    if (docker_list(p->base.root, fd, "layerdb/mounts", REC_CONTAINERS_MAX, &list, err) != 0)
         return -1;
-    p->mounts = arena_array(p->arena, list.count * 2, sizeof(*p->mounts), err);
+    p->mounts = arena_array(p->base.arena, list.count * 2, sizeof(*p->mounts), err);
     if (p->mounts == NULL)
         return -1;
     for (size_t i = 0; i < list.count; i++) {

@@ -5,19 +5,6 @@
 #include "agent/engines/docker_find.h"
 #include "common/cleanup.h"
 
-int docker_place_set(char out[ENGINE_PATH_MAX], const char *path, struct err *err)
-{
-    size_t len = strlen(path);
-
-    if (path[0] != '/' || len >= ENGINE_PATH_MAX)
-        return err_set(err, ERR_USAGE, "'%.100s' is no absolute path", path);
-    while (len > 1 && path[len - 1] == '/')
-        len--;
-    memcpy(out, path, len);
-    out[len] = '\0';
-    return 0;
-}
-
 /* The same store under two names (a symlink, a bind mount) is found once, by its first name. */
 struct engine_root *docker_place_known(struct engine_roots *roots, const struct engine_root *root)
 {
@@ -45,6 +32,7 @@ int docker_place_add(struct engine_roots *roots, const struct engine_root *root,
 
     if (known == NULL)
         return engine_roots_add(roots, root, err);
+    known->orphaned = known->orphaned || root->orphaned;
     if (known->socket[0] == '\0' && root->socket[0] != '\0') {
         memcpy(known->socket, root->socket, sizeof(known->socket));
         memcpy(known->version, root->version, sizeof(known->version));
@@ -124,11 +112,51 @@ int docker_place_try(const struct docker_finder *f, const char *path, const char
     struct err why = {0};
 
     snprintf(root.socket, sizeof(root.socket), "%s", socket);
-    if (docker_place_set(root.path, path, NULL) != 0)
+    if (engine_path_set(root.path, path, NULL) != 0)
         return 0;
     if (docker_expand(&root, f->roots, &why) == 0)
         return 0;
     if (why.kind == ERR_NO_MEMORY || why.kind == ERR_LIMIT)
         return err_set(err, why.kind, "%s", why.text);
     return why.kind == ERR_DENIED ? engine_roots_add(f->roots, &root, err) : 0;
+}
+
+/* /var/run is a symlink to /run wherever there are both. */
+static bool same_socket(const char *a, const char *b)
+{
+    if (strncmp(a, "/var/run/", strlen("/var/run/")) == 0)
+        a += strlen("/var");
+    if (strncmp(b, "/var/run/", strlen("/var/run/")) == 0)
+        b += strlen("/var");
+    return strcmp(a, b) == 0;
+}
+
+static bool is_at(const struct engine_root *root, const char *data_root, const char *address)
+{
+    char own[ENGINE_PATH_MAX + 32];
+
+    if (address != NULL && root->socket[0] != '\0')
+        return same_socket(root->socket, address);
+    snprintf(own, sizeof(own), "%s/containerd/daemon", data_root);
+    return strcmp(root->path, own) == 0 || strcmp(root->path, "/var/lib/containerd") == 0;
+}
+
+size_t docker_claim(const struct docker_finder *f, const char *data_root, const char *space,
+                    const char *storage, const char *address)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < f->roots->count; i++) {
+        struct engine_root *r = &f->roots->items[i];
+
+        if (strcmp(r->driver->name, "containerd") != 0 || strcmp(r->space, space) != 0 ||
+            (storage != NULL && strcmp(r->storage, storage) != 0) || !is_at(r, data_root, address))
+            continue;
+        if (r->docker[0] == '\0') {
+            snprintf(r->docker, sizeof(r->docker), "%s", data_root);
+            snprintf(r->engine, sizeof(r->engine), "docker");
+        }
+        count += strcmp(r->docker, data_root) == 0;
+    }
+    return count;
 }

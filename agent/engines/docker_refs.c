@@ -127,14 +127,14 @@ static int take_refs(struct docker_pass *p, struct err *err)
 {
     const struct docker_kept *last = p->last_kept;
 
-    p->refs = arena_array(p->arena, last->ref_count, sizeof(*p->refs), err);
+    p->refs = arena_array(p->base.arena, last->ref_count, sizeof(*p->refs), err);
     if (p->refs == NULL)
         return -1;
     for (; p->ref_count < last->ref_count; p->ref_count++) {
         struct docker_ref *ref = &p->refs[p->ref_count];
 
         *ref = last->refs[p->ref_count];
-        ref->text = arena_text(p->arena, ref->text, strlen(ref->text), err);
+        ref->text = arena_text(p->base.arena, ref->text, strlen(ref->text), err);
         if (ref->text == NULL)
             return -1;
     }
@@ -146,26 +146,25 @@ static int read_refs(struct docker_pass *p, int fd, struct err *err)
 {
     struct err why = {0};
 
-    if (docker_read_file(&p->file, fd, ".", "repositories.json", &why) != 0) {
+    if (docker_read_file(&p->base.file, fd, ".", "repositories.json", &why) != 0) {
         if (why.kind == ERR_NOT_FOUND) /* Docker writes it with the first name */
             return 0;
         return err_set(err, why.kind, "%s", why.text);
     }
-    return docker_refs_parse(&p->refs, &p->ref_count, buf_str(&p->file), p->file.len, p->arena,
-                             err);
+    return docker_refs_parse(&p->refs, &p->ref_count, buf_str(&p->base.file), p->base.file.len,
+                             p->base.arena, err);
 }
 
 int docker_read_refs(struct docker_pass *p, struct err *err)
 {
-    AUTO_FD int fd = docker_open_metadata(p->root, "", err);
+    AUTO_FD int fd = docker_open_metadata(p->base.root, "", err);
     struct docker_kept *kept = p->kept;
     bool stand;
 
     if (fd < 0)
         return -1;
-    kept->repositories = docker_stamp_at(fd, "repositories.json");
-    stand =
-        p->last_kept != NULL && docker_stamp_eq(&p->last_kept->repositories, &kept->repositories);
+    kept->repositories = file_stamp_at(fd, "repositories.json");
+    stand = p->last_kept != NULL && file_stamp_eq(&p->last_kept->repositories, &kept->repositories);
     if ((stand ? take_refs(p, err) : read_refs(p, fd, err)) != 0)
         return -1;
     kept->refs = p->refs;

@@ -6,18 +6,16 @@
  * documents by digest. All knowledge of paths and formats stays behind it.
  *
  * Reading is disk first: it works with the daemon stopped or hung and causes no work in it. The
- * engine's API, where its socket answers within its deadline, only finds roots and cross-checks.
+ * engine's API, where its socket answers within its deadline, only finds roots and cross-checks;
+ * where the disk cannot be read at all (an agent without the right, a daemon in another place) the
+ * API is what is read, and the root says so (by_api).
  *
- * How the others fit without a change here:
- *   containerd          one root for each (namespace, snapshotter): `space` and `driver`; token =
- *                       txid of meta.db; a chain's directory from the snapshotter's metadata.db;
- *                       document() reads content blobs; kept blobs are blob entries of the
- *                       reading; images of a foreign platform are `unpacked = false`.
- *   containers-storage  one root for each graph root (and user: `owner`); token = the 64-byte lock
- *                       tokens; engine IDs are mapped to chainIDs from the config by position;
- *                       its drivers vfs and btrfs, as docker's, make copies `whole_tree`.
- *   OCI layout          one root for each directory named in the configuration; token =
- * index.json's stat; nothing is unpacked, all bytes are blobs.
+ * Drivers, and what one root is to each (docs/engines.md tells the rest):
+ *   docker              one graph driver's store below one data root
+ *   containerd          one (namespace, snapshotter) below one containerd root; docker's containerd
+ *                       image store is one of these, with the data root of the docker that uses it
+ *   containers-storage  one graph root and its driver: podman, buildah, CRI-O; of each user
+ *   oci-layout          one directory that the configuration names; nothing in it is unpacked
  *
  * Threads: find/read/cross_check/document block on disk and run off the loop, one call at a time
  * for each root; different roots may run at the same time.
@@ -34,6 +32,7 @@
 
 #define ENGINE_PATH_MAX 4096
 #define ENGINE_TOKEN_MAX 256
+#define ENGINE_WATCHES_MAX 4096
 
 /* One place where an engine keeps images. */
 struct engine_root {
@@ -43,9 +42,16 @@ struct engine_root {
     char storage[64];             /* graph driver or snapshotter, "" until read */
     char space[128];              /* containerd namespace, "" none */
     char socket[ENGINE_PATH_MAX]; /* API socket, "" none known */
-    char version[64];             /* from the API, "" unknown */
-    bool api_answers;             /* at the last find or cross-check */
-    bool sample;                  /* marked as quickstart's sample store */
+    char run[ENGINE_PATH_MAX];    /* what the engine keeps while it runs (containerd's state
+                                     directory, podman's run root), "" unknown or none */
+    char docker[ENGINE_PATH_MAX]; /* data root of the docker whose containers use this store of
+                                     containerd's, "" none */
+    char engine[32];  /* who owns the store, as reported: "cri-o"; "" the driver's name */
+    char version[64]; /* from the API, "" unknown */
+    bool api_answers; /* at the last find or cross-check */
+    bool by_api;      /* the disk cannot be read: the API is */
+    bool orphaned;    /* its engine runs and uses another store instead */
+    bool sample;      /* marked as quickstart's sample store */
 };
 
 struct engine_roots { /* grows; at most REC_STORES_MAX */
@@ -53,15 +59,24 @@ struct engine_roots { /* grows; at most REC_STORES_MAX */
     size_t count;
 };
 
+/* A list of the configuration's. */
+struct engine_texts {
+    char **items;
+    size_t count;
+};
+
 /* What the configuration says about finding. */
 struct engine_options {
-    const char *host_root;     /* "" or "/host" */
-    const char *docker_socket; /* default /var/run/docker.sock; "" none */
-    char **docker_roots;       /* named by the operator: read besides what is found */
-    size_t docker_root_count;
-    bool find;            /* look in the well-known places and ask sockets */
-    bool use_api;         /* cross-check through the API */
-    bool container_names; /* report containers' names */
+    const char *host_root;         /* "" or "/host" */
+    const char *docker_socket;     /* default /var/run/docker.sock; "" none */
+    const char *containerd_socket; /* default /run/containerd/containerd.sock; "" none */
+    /* Named by the operator: read besides what is found. */
+    struct engine_texts docker_roots, containerd_roots, storage_roots, layouts;
+    struct engine_texts only; /* names of drivers: no other is asked anything; empty: all */
+    struct engine_texts skip; /* directories: no store there or below is read */
+    bool find;                /* look in the well-known places and ask sockets */
+    bool use_api;             /* cross-check through the API, read it where the disk cannot be */
+    bool container_names;     /* report containers' names, namespaces and pods */
     int64_t api_timeout_ms;
 };
 
@@ -71,10 +86,17 @@ struct engine_token {
     size_t len;
 };
 
+/* Paths of the host, without its prefix; a heap array of heap texts. */
+struct engine_paths {
+    char **items;
+    size_t count;
+};
+
 /* One unpacked chain and where it lies on this host. */
 struct engine_copy {
     struct digest chain, diff;
-    const char *directory; /* of the layer's files, host path without prefix */
+    const char *directory; /* of the layer's files, host path without prefix; NULL: cannot be seen
+                              (read by API) */
     const char *entry;     /* the store's directory around it (for the space account), or NULL */
     bool needed;           /* some unpacked image of the store needs it; else an exception */
     bool whole_tree; /* the directory holds the lower layers' files too (vfs, btrfs): what is in it
@@ -95,6 +117,7 @@ struct engine_reading {
     struct arena *layers;       /* but for what copies point to; other readings may own it too */
     struct rec_content content; /* sorted as record.h promises */
     struct rec_use use;         /* key filled; empty when the engine has no containers */
+    struct rec_origins origins; /* key filled; what the images' repo digests do not tell already */
     struct engine_copy *copies; /* sorted by chain */
     size_t copy_count;
     struct engine_space_entry *spaces;
@@ -117,7 +140,10 @@ struct engine_findings {
 };
 
 struct engine_driver {
-    const char *name; /* "docker" */
+    const char *name;     /* "docker" */
+    bool gives_manifests; /* document() has manifests and indexes too, not only configs */
+    bool completes;       /* its find() completes what the driver before it found: they are asked
+                             together, one after the other */
     /* Adds the roots that exist. A root that cannot be looked at is not an error here: read()
      * will say so. */
     int (*find)(const struct engine_options *options, struct engine_roots *roots, struct err *err);
@@ -131,9 +157,14 @@ struct engine_driver {
      * Single broken entries are problems of the reading, never an error. */
     int (*read)(struct engine_root *root, const struct engine_options *options,
                 const struct engine_reading *last, struct engine_reading **out, struct err *err);
+    /* Where inotify shows a change of the store soon: directories, and files that are written into.
+     * What is not among them is found by the token at its interval. At most ENGINE_WATCHES_MAX.
+     * NULL where there is nothing to watch. */
+    int (*watches)(const struct engine_root *root, struct engine_paths *out, struct err *err);
     /* The original bytes of a document, verified against the digest (ERR_CORRUPT). */
     int (*document)(const struct engine_root *root, enum rec_document_kind kind,
                     const struct digest *digest, struct buf *out, struct err *err);
+    /* The last two are NULL where no engine is behind the store; roots have no socket then. */
     /* Whether the daemon answers, at the least cost to it. ERR_UNAVAILABLE or ERR_TIMEOUT where it
      * does not. */
     int (*answers)(const struct engine_root *root, const struct engine_options *options,
@@ -144,6 +175,23 @@ struct engine_driver {
                        const struct engine_reading *reading, struct engine_findings *findings,
                        struct err *err);
 };
+
+/* Asks every driver that the options allow, and leaves out what they forbid. A driver that fails
+ * stops none of the others: -1 then, with the first one's error, and what was found is there.
+ * `drivers` is ended by NULL. */
+int engine_find(const struct engine_driver *const *drivers, const struct engine_options *options,
+                struct engine_roots *roots, struct err *err);
+
+/* Whether the options let this store be read. */
+bool engine_allows(const struct engine_options *options, const struct engine_root *root);
+
+/* Appends a copy of the path. ERR_NO_MEMORY. */
+int engine_paths_add(struct engine_paths *paths, const char *path, struct err *err);
+void engine_paths_free(struct engine_paths *paths); /* also zeroed */
+
+/* Copies an absolute path without slashes at its end; ERR_USAGE for one that is not, or too long.
+ */
+int engine_path_set(char out[ENGINE_PATH_MAX], const char *path, struct err *err);
 
 void engine_reading_close(struct engine_reading **r);
 void engine_roots_free(struct engine_roots *roots);
@@ -158,7 +206,8 @@ int engine_store_key(struct rec_key *out, const struct engine_root *root, const 
  * (openat2 RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS). Returns an fd or -1. */
 int engine_open(const struct engine_root *root, const char *path, int flags, struct err *err);
 
-/* Every driver of this build, ended by NULL (engines.c). */
+/* Every driver of this build, ended by NULL (engines.c). In the order in which they are
+ * asked for their stores. */
 extern const struct engine_driver *const engine_drivers[];
 
 #endif

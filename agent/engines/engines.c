@@ -8,12 +8,112 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
+#include "agent/engines/containerd.h"
 #include "agent/engines/docker.h"
+#include "agent/engines/oci_layout.h"
+#include "agent/engines/storage.h"
 #include "common/cleanup.h"
 
 #define OPEN_TRIES 16 /* RESOLVE_IN_ROOT answers EAGAIN while somebody renames beside the path */
 
-const struct engine_driver *const engine_drivers[] = {&docker_driver, NULL};
+/* containerd first: docker tells which of its stores are docker's. */
+const struct engine_driver *const engine_drivers[] = {&containerd_driver, &docker_driver,
+                                                      &storage_driver, &oci_layout_driver, NULL};
+
+int engine_paths_add(struct engine_paths *paths, const char *path, struct err *err)
+{
+    char **items = realloc(paths->items, (paths->count + 1) * sizeof(*items));
+
+    if (items == NULL)
+        return err_set(err, ERR_NO_MEMORY, "no memory to watch %s", path);
+    paths->items = items;
+    items[paths->count] = strdup(path);
+    if (items[paths->count] == NULL)
+        return err_set(err, ERR_NO_MEMORY, "no memory to watch %s", path);
+    paths->count++;
+    return 0;
+}
+
+void engine_paths_free(struct engine_paths *paths)
+{
+    for (size_t i = 0; i < paths->count; i++)
+        free(paths->items[i]);
+    free(paths->items);
+    *paths = (struct engine_paths){0};
+}
+
+static bool is_asked(const struct engine_options *options, const struct engine_driver *driver)
+{
+    for (size_t i = 0; i < options->only.count; i++) {
+        if (strcmp(options->only.items[i], driver->name) == 0)
+            return true;
+    }
+    return options->only.count == 0;
+}
+
+static bool is_below(const char *path, const char *directory)
+{
+    size_t len = strlen(directory);
+
+    while (len > 0 && directory[len - 1] == '/')
+        len--;
+    return strncmp(path, directory, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+static bool is_skipped(const struct engine_options *options, const struct engine_root *root)
+{
+    for (size_t i = 0; i < options->skip.count; i++) {
+        if (is_below(root->path, options->skip.items[i]))
+            return true;
+    }
+    return false;
+}
+
+bool engine_allows(const struct engine_options *options, const struct engine_root *root)
+{
+    return is_asked(options, root->driver) && !is_skipped(options, root);
+}
+
+static void drop_skipped(const struct engine_options *options, struct engine_roots *roots)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < roots->count; i++) {
+        if (!is_skipped(options, &roots->items[i]))
+            roots->items[kept++] = roots->items[i];
+    }
+    roots->count = kept;
+}
+
+int engine_find(const struct engine_driver *const *drivers, const struct engine_options *options,
+                struct engine_roots *roots, struct err *err)
+{
+    struct err why = {0};
+    int rc = 0;
+
+    for (; *drivers != NULL; drivers++) {
+        if (!is_asked(options, *drivers) || (*drivers)->find(options, roots, &why) == 0)
+            continue;
+        if (rc == 0)
+            err_set(err, why.kind, "find %s: %s", (*drivers)->name, why.text);
+        rc = -1;
+    }
+    drop_skipped(options, roots);
+    return rc;
+}
+
+int engine_path_set(char out[ENGINE_PATH_MAX], const char *path, struct err *err)
+{
+    size_t len = strlen(path);
+
+    if (path[0] != '/' || len >= ENGINE_PATH_MAX)
+        return err_set(err, ERR_USAGE, "'%.100s' is no absolute path", path);
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    memcpy(out, path, len);
+    out[len] = '\0';
+    return 0;
+}
 
 void engine_reading_close(struct engine_reading **r)
 {

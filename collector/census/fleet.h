@@ -134,7 +134,7 @@ struct fleet_measured {
 struct fleet_container {
     uint32_t store, image;
     enum rec_run_state state;
-    const char *id, *name;
+    const char *id, *name, *kube_namespace, *kube_pod;
     int64_t since_s;
 };
 

@@ -286,12 +286,16 @@ static int fill(struct census *c, struct answer *a, struct err *err)
         [BY_IMAGE] = fill_images,
     };
     const struct ledger *l = &c->ledgers.fleet;
+    struct part_orphaned orphaned;
 
-    if (part_headline(a, l, err) != 0 || fill_causes(c, a, err) != 0 ||
-        rows[c->request->by](c, a, err) != 0 || part_ledger(a, "ledger", l, err) != 0)
+    if (part_orphaned(c, FLEET_NONE, &orphaned, err) != 0 || part_headline(a, l, err) != 0 ||
+        fill_causes(c, a, err) != 0 || rows[c->request->by](c, a, err) != 0 ||
+        part_ledger(a, "ledger", l, err) != 0)
         return -1;
     /* The rows by term are the ledger: a table shows it once. */
     a->sheets[a->sheet_count - 1].only_data = c->request->by == BY_TERM;
+    if (part_note_orphaned(a, &orphaned, err) != 0)
+        return -1;
     if (l->estimated > 0 &&
         answer_note(a, err,
                     "Copies that count with their nominal size until they are measured: %" PRId64

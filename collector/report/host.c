@@ -64,6 +64,7 @@ static int fill_stores(struct census *c, struct answer *a, const struct fleet_ho
         {"images", "IMAGES", CELL_COUNT, false},
         {"sample", "SAMPLE", CELL_FLAG, true},
         {"problems_more", "UNNAMED", CELL_COUNT, true},
+        {"measured_bytes", "MEASURED", CELL_BYTES, true},
         {NULL, NULL, 0, false},
     };
     struct sheet *sheet = answer_sheet(a, "stores", "Stores", false, columns);
@@ -71,11 +72,12 @@ static int fill_stores(struct census *c, struct answer *a, const struct fleet_ho
     for (uint32_t i = 0; i < h->stores.count; i++) {
         const struct fleet_store *s = &c->fleet.stores[h->stores.first + i];
         struct sheet_cell *row;
+        int64_t bytes;
 
         if (s->gone_s != 0)
             continue;
         row = sheet_row(a, sheet, err);
-        if (row == NULL)
+        if (row == NULL || read_store_bytes(c->reading, h->stores.first + i, &bytes, err) != 0)
             return -1;
         row[0] = cell_text(s->engine);
         row[1] = cell_text(s->version);
@@ -91,6 +93,7 @@ static int fill_stores(struct census *c, struct answer *a, const struct fleet_ho
         row[11] = cell_number(s->presences.count);
         row[12] = cell_flag(s->sample);
         row[13] = cell_number(s->problems_more);
+        row[14] = cell_number(bytes);
     }
     return sheet_reveal(a, sheet, "sample", err);
 }
@@ -217,6 +220,24 @@ static int fill_images(struct census *c, struct answer *a, const struct fleet_ho
     return 0;
 }
 
+static int fill_containers(struct census *c, struct answer *a, const struct fleet_host *h,
+                           struct err *err)
+{
+    struct sheet *s = part_begin_containers(a, false);
+
+    for (uint32_t i = 0; i < h->stores.count; i++)
+        if (part_add_containers(c, a, s, h->stores.first + i, FLEET_NONE, err) != 0)
+            return -1;
+    return part_end_containers(a, s, err);
+}
+
+static int note_orphaned(struct census *c, struct answer *a, uint32_t host, struct err *err)
+{
+    struct part_orphaned orphaned;
+
+    return part_orphaned(c, host, &orphaned, err) == 0 ? part_note_orphaned(a, &orphaned, err) : -1;
+}
+
 /* Reads the host and makes its ledger. */
 static int compute_host(struct census *c, uint32_t host, struct ledger *ledger, struct err *err)
 {
@@ -248,7 +269,8 @@ static int fill(struct census *c, struct answer *a, struct err *err)
     if (fill_identity(c, a, h, err) != 0 || fill_stores(c, a, h, err) != 0 ||
         story_problems(c, a, &story, err) != 0 || part_ledger(a, "ledger", &ledger, err) != 0 ||
         fill_space(c, a, h, ledger.stored, err) != 0 || fill_images(c, a, h, err) != 0 ||
-        story_incarnations(c, a, &story, err) != 0 || story_events(a, &story, err) != 0)
+        fill_containers(c, a, h, err) != 0 || story_incarnations(c, a, &story, err) != 0 ||
+        story_events(a, &story, err) != 0 || note_orphaned(c, a, index, err) != 0)
         return -1;
     if (!h->present)
         return answer_note(

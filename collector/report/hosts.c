@@ -24,11 +24,12 @@ static const struct sheet_column columns[] = {
     {"arch", "ARCH", CELL_TEXT, true},
     {"address", "ADDRESS", CELL_TEXT, true},
     {"generation", "GENERATION", CELL_COUNT, true},
+    {"stores_orphaned", "ORPHANED STORES", CELL_COUNT, true},
     {NULL, NULL, 0, false},
 };
 
 struct counts {
-    int64_t stores, not_ok, problems, images, containers, running;
+    int64_t stores, not_ok, orphaned, problems, images, containers, running;
 };
 
 /* An image that lies in two stores of the host counts twice: it is there twice. */
@@ -43,6 +44,7 @@ static struct counts count(const struct fleet *f, const struct fleet_host *h)
             continue;
         n.stores++;
         n.not_ok += s->state != REC_STORE_OK;
+        n.orphaned += s->state == REC_STORE_ORPHANED;
         n.problems += s->problem_count;
         n.images += s->presences.count;
         n.containers += s->containers.count;
@@ -76,6 +78,7 @@ static void fill_sums(const struct ledger *l, const struct counts *n, struct she
     row[12] = cell_number(l->unique);
     row[13] = cell_number(l->duplicates);
     row[14] = cell_number(l->orphans);
+    row[21] = cell_number(n->orphaned);
 }
 
 static int add_host(struct census *c, struct answer *a, uint32_t index, const struct counts *n,
@@ -114,7 +117,7 @@ static int fill(struct census *c, struct answer *a, struct err *err)
         if (c->fleet.hosts[i].selected && c->fleet.hosts[i].ended_s == 0 &&
             add_host(c, a, i, &counts[i], err) != 0)
             return -1;
-    return 0;
+    return sheet_reveal(a, a->rows, "stores_orphaned", err);
 }
 
 const struct report report_hosts = {.name = "hosts",

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "collector/report/parts.h"
+#include "collector/store/read_blobs.h"
 #include "collector/store/read_past.h"
 
 #define REFERENCE_MAX 640 /* repository@digest */
@@ -204,6 +205,34 @@ static int fill_layers(struct census *c, struct answer *a, const struct fleet_im
     return 0;
 }
 
+static int fill_manifests(struct census *c, struct answer *a, uint32_t index, struct err *err)
+{
+    static const struct sheet_column columns[] = {
+        {"digest", "MANIFEST", CELL_DIGEST, false},
+        {"layers", "LAYERS", CELL_COUNT, false},
+        {"blob_bytes", "AS TRANSFERRED", CELL_BYTES, false},
+        {"state", "STATE", CELL_TEXT, false},
+        {NULL, NULL, 0, false},
+    };
+    struct sheet *s = answer_sheet(a, "manifests", "Manifests", false, columns);
+    struct image_manifest *list;
+    size_t count;
+
+    if (read_image_manifests(c->reading, index, &list, &count, c->arena, err) != 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        struct sheet_cell *row = sheet_row(a, s, err);
+
+        if (row == NULL)
+            return -1;
+        row[0] = cell_digest(&list[i].digest);
+        row[1] = cell_number(list[i].layers);
+        row[2] = cell_number(list[i].bytes);
+        row[3] = cell_text(list[i].confirmed ? "proven" : "unconfirmed");
+    }
+    return 0;
+}
+
 static int fill_history(struct answer *a, const struct image_text *text, struct err *err)
 {
     static const struct sheet_column columns[] = {
@@ -265,6 +294,17 @@ static int fill_places(struct census *c, struct answer *a, uint32_t index, struc
     return 0;
 }
 
+/* Of the stores that hold it, which fill_places() read. */
+static int fill_containers(struct census *c, struct answer *a, uint32_t index, struct err *err)
+{
+    struct sheet *s = part_begin_containers(a, true);
+
+    for (uint32_t i = 0; i < c->fleet.store_count; i++)
+        if (part_add_containers(c, a, s, i, index, err) != 0)
+            return -1;
+    return part_end_containers(a, s, err);
+}
+
 static int fill(struct census *c, struct answer *a, struct err *err)
 {
     struct image_text text;
@@ -275,7 +315,8 @@ static int fill(struct census *c, struct answer *a, struct err *err)
         return -1;
     if (fill_image(c, a, index, &text, err) != 0 ||
         fill_layers(c, a, &c->fleet.images[index], &text, err) != 0 ||
-        fill_history(a, &text, err) != 0 || fill_places(c, a, index, err) != 0)
+        fill_manifests(c, a, index, err) != 0 || fill_history(a, &text, err) != 0 ||
+        fill_places(c, a, index, err) != 0 || fill_containers(c, a, index, err) != 0)
         return -1;
     return 0;
 }

@@ -1,6 +1,10 @@
+#include <stdlib.h>
+
 #include "collector/report/parts.h"
 #include "collector/report/walk.h"
+#include "collector/store/read_blobs.h"
 #include "collector/store/read_fleet.h"
+#include "collector/store/read_origins.h"
 
 static int fill_layer(struct census *c, struct answer *a, uint32_t index, struct err *err)
 {
@@ -180,16 +184,129 @@ static int fill_images(struct census *c, struct answer *a, uint32_t layer, struc
     return 0;
 }
 
+/* A repository that holds the layer: engines' files say so, or it holds an image of it. */
+struct origin {
+    uint32_t name;
+    uint32_t told_hosts;
+    uint32_t image; /* FLEET_NONE where it is told */
+};
+
+static int by_name_then_image(const void *a, const void *b)
+{
+    const struct origin *x = a, *y = b;
+
+    if (x->name != y->name)
+        return x->name < y->name ? -1 : 1;
+    return x->image < y->image ? -1 : x->image > y->image;
+}
+
+/* What is told and what repo digests imply, that of one repository side by side. */
+static int list_origins(struct census *c, uint32_t layer, struct origin **out, size_t *count,
+                        struct err *err)
+{
+    const struct fleet *f = &c->fleet;
+    struct origin_place *told;
+    struct origin *list;
+    size_t told_count;
+
+    if (read_origins(c->reading, layer, &told, &told_count, c->arena, err) != 0)
+        return -1;
+    *out = list = arena_array(c->arena, told_count + f->repo_digest_count, sizeof(*list), err);
+    if (list == NULL)
+        return -1;
+    for (*count = 0; *count < told_count; (*count)++)
+        list[*count] = (struct origin){told[*count].name, told[*count].hosts, FLEET_NONE};
+    for (size_t i = 0; i < f->repo_digest_count; i++) {
+        const struct fleet_repo_digest *d = &f->repo_digests[i];
+
+        if (d->present && contains(f, &f->images[d->image], layer))
+            list[(*count)++] = (struct origin){d->repository, 0, d->image};
+    }
+    if (*count > 1)
+        qsort(list, *count, sizeof(*list), by_name_then_image);
+    return 0;
+}
+
+static int fill_origins(struct census *c, struct answer *a, uint32_t layer, struct err *err)
+{
+    static const struct sheet_column columns[] = {
+        {"repository", "REPOSITORY", CELL_TEXT, false},
+        {"hosts_telling", "HOSTS THAT TELL", CELL_COUNT, false},
+        {"images", "BY IMAGES", CELL_COUNT, false},
+        {"images_hosts", "ON HOSTS, AT LEAST", CELL_COUNT, false},
+        {NULL, NULL, 0, false},
+    };
+    struct sheet *s = answer_sheet(a, "origins", "Origins", false, columns);
+    struct origin *list;
+    size_t count;
+
+    if (list_origins(c, layer, &list, &count, err) != 0)
+        return -1;
+    for (size_t i = 0, next; i < count; i = next) {
+        struct sheet_cell *row = sheet_row(a, s, err);
+        int64_t told = 0, images = 0, hosts = 0;
+
+        if (row == NULL)
+            return -1;
+        for (next = i; next < count && list[next].name == list[i].name; next++) {
+            const struct origin *o = &list[next];
+
+            told += o->told_hosts;
+            if (o->image == FLEET_NONE || (next > i && o->image == o[-1].image))
+                continue;
+            images++;
+            hosts = c->images[o->image].hosts > hosts ? c->images[o->image].hosts : hosts;
+        }
+        row[0] = cell_text(c->fleet.names[list[i].name].text);
+        row[1] = cell_number(told);
+        row[2] = cell_number(images);
+        row[3] = cell_number(hosts);
+    }
+    return sheet_sort(a, s, "repository", err);
+}
+
+static int fill_blobs(struct census *c, struct answer *a, uint32_t layer, struct err *err)
+{
+    static const struct sheet_column columns[] = {
+        {"digest", "BLOB", CELL_DIGEST, false},
+        {"bytes", "BYTES", CELL_BYTES, false},
+        {"media_type", "MEDIA TYPE", CELL_TEXT, false},
+        {"manifests", "MANIFESTS", CELL_COUNT, false},
+        {"state", "STATE", CELL_TEXT, false},
+        {NULL, NULL, 0, false},
+    };
+    struct sheet *s = answer_sheet(a, "blobs", "Blobs, as manifests say", false, columns);
+    struct layer_blob *list;
+    size_t count;
+
+    if (read_layer_blobs(c->reading, layer, &list, &count, c->arena, err) != 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        struct sheet_cell *row = sheet_row(a, s, err);
+
+        if (row == NULL)
+            return -1;
+        row[0] = cell_digest(&list[i].digest);
+        row[1] = cell_number(list[i].bytes);
+        row[2] = cell_text(list[i].media_type[0] != '\0' ? list[i].media_type : NULL);
+        row[3] = cell_number(list[i].manifests);
+        row[4] = cell_text(list[i].confirmed ? "proven" : "unconfirmed");
+    }
+    return 0;
+}
+
 static int fill(struct census *c, struct answer *a, struct err *err)
 {
     uint32_t index = 0;
 
-    if (part_find_layer(c, &index, err) != 0 || fill_layer(c, a, index, err) != 0)
+    if (part_find_layer(c, &index, err) != 0 || fill_layer(c, a, index, err) != 0 ||
+        fill_chains(c, a, index, err) != 0 || fill_images(c, a, index, err) != 0)
         return -1;
-    return fill_chains(c, a, index, err) == 0 ? fill_images(c, a, index, err) : -1;
+    return fill_origins(c, a, index, err) == 0 ? fill_blobs(c, a, index, err) : -1;
 }
 
 const struct report report_layer = {.name = "layer",
                                     .needs = NEEDS_PRESENCE | NEEDS_CONTENT | NEEDS_SIZES,
+                                    .digests = true,
                                     .sort = "copies:desc",
                                     .fill = fill};

@@ -52,6 +52,23 @@ int part_headline(struct answer *a, const struct ledger *l, struct err *err);
 /* The three counts of core builds, always side by side, as an object sheet. */
 int part_core_counts(struct census *c, struct answer *a, struct err *err);
 
+/* The containers of one store as rows of an answer's sheet, all or those of one image (else
+ * FLEET_NONE). part_end_containers() hides from tables what none of them has. */
+struct sheet *part_begin_containers(struct answer *a, bool of_image);
+int part_add_containers(const struct census *c, struct answer *a, struct sheet *s, uint32_t store,
+                        uint32_t image, struct err *err);
+int part_end_containers(struct answer *a, struct sheet *s, struct err *err);
+
+/* Stores that no engine uses any more, and their bytes as far as they are measured: of one host, or
+ * (FLEET_NONE) of all that are present. */
+struct part_orphaned {
+    int64_t stores, bytes;
+};
+int part_orphaned(const struct census *c, uint32_t host, struct part_orphaned *out,
+                  struct err *err);
+/* Says so beneath the sheets, where there is one. */
+int part_note_orphaned(struct answer *a, const struct part_orphaned *o, struct err *err);
+
 /* The host that the subject names: its name, or a unique beginning of it. ERR_NOT_FOUND, ERR_USAGE
  * with the candidates. */
 int part_find_host(const struct census *c, uint32_t *out, struct err *err);

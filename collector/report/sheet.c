@@ -199,7 +199,7 @@ int sheet_reveal(struct answer *a, struct sheet *s, const char *key, struct err 
     for (size_t r = 0; r < s->row_count; r++) {
         const struct sheet_cell *cell = &s->cells[r * s->column_count + column];
 
-        if (cell->known && cell->number != 0)
+        if (cell->known && (columns[column].kind == CELL_TEXT || cell->number != 0))
             columns[column].only_data = false;
     }
     s->columns = columns;

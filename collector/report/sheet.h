@@ -103,7 +103,7 @@ int sheet_sort(struct answer *a, struct sheet *s, const char *by, struct err *er
 #define COUNT_TEXT 64
 char *count_text(int64_t count, const char *noun, char out[COUNT_TEXT]);
 
-/* Shows a column of counts or flags that is only data in tables too, once a row has one set. */
+/* Shows a column that is only data in tables too, once a row has a count or flag set, or a text. */
 int sheet_reveal(struct answer *a, struct sheet *s, const char *key, struct err *err);
 
 /* Cells. Unknown where the text or digest is NULL, the size negative where it cannot be, the time

@@ -22,6 +22,8 @@ enum {
     LAYERS,
     CHAINS,
     COPIES,
+    STORES_ORPHANED,
+    ORPHANED_BYTES,
     FLEET_COUNTS
 };
 
@@ -46,7 +48,8 @@ static void count_images(const struct census *c, int64_t n[FLEET_COUNTS])
     }
 }
 
-static int fill_fleet(struct census *c, struct answer *a, struct err *err)
+static int fill_fleet(struct census *c, struct answer *a, const struct part_orphaned *orphaned,
+                      struct err *err)
 {
     static const struct sheet_column columns[] = {
         [HOSTS] = {"hosts", "hosts", CELL_COUNT, false},
@@ -65,6 +68,8 @@ static int fill_fleet(struct census *c, struct answer *a, struct err *err)
         [LAYERS] = {"layers", "distinct layers", CELL_COUNT, false},
         [CHAINS] = {"chains", "distinct chains unpacked", CELL_COUNT, false},
         [COPIES] = {"copies", "copies", CELL_COUNT, false},
+        [STORES_ORPHANED] = {"stores_orphaned", "stores without an engine", CELL_COUNT, true},
+        [ORPHANED_BYTES] = {"stores_orphaned_bytes", "  measured", CELL_BYTES, true},
         [FLEET_COUNTS] = {NULL, NULL, 0, false},
     };
     struct sheet *s = answer_sheet(a, "fleet", "Fleet", true, columns);
@@ -77,6 +82,8 @@ static int fill_fleet(struct census *c, struct answer *a, struct err *err)
     for (size_t i = 0; i < c->fleet.chain_count; i++)
         n[CHAINS] += c->ledgers.chains[i].copies > 0;
     n[COPIES] = c->ledgers.fleet.copies;
+    n[STORES_ORPHANED] = orphaned->stores;
+    n[ORPHANED_BYTES] = orphaned->bytes;
     for (size_t i = 0; i < c->fleet.host_count; i++)
         n[HOSTS] += c->fleet.hosts[i].present;
     for (size_t i = 0; i < c->fleet.store_count; i++)
@@ -208,13 +215,16 @@ static int compute_model(struct model *out, struct census *c, struct err *err)
 static int fill(struct census *c, struct answer *a, struct err *err)
 {
     const struct ledger *l = &c->ledgers.fleet;
+    struct part_orphaned orphaned;
     struct model m;
 
-    if (compute_model(&m, c, err) != 0)
+    if (part_orphaned(c, FLEET_NONE, &orphaned, err) != 0 || compute_model(&m, c, err) != 0)
         return -1;
-    if (fill_fleet(c, a, err) != 0 || part_core_counts(c, a, err) != 0 ||
+    if (fill_fleet(c, a, &orphaned, err) != 0 || part_core_counts(c, a, err) != 0 ||
         part_headline(a, l, err) != 0 || part_ledger(a, "ledger", l, err) != 0 ||
         fill_model(&m, a, err) != 0)
+        return -1;
+    if (part_note_orphaned(a, &orphaned, err) != 0)
         return -1;
     return note_samples(c, a, err) == 0 ? add_sentences(c, &m, a, err) : -1;
 }

@@ -97,6 +97,8 @@ static int run_report(struct store_job *job, struct store *store, struct err *er
     switch (i->msg->kind) {
     case WIRE_USE:
         return apply_use(store, i->incarnation_id, &i->msg->use, i->now_ms, err);
+    case WIRE_ORIGINS:
+        return apply_origins(store, i->incarnation_id, &i->msg->origins, err);
     case WIRE_COPIES:
         return apply_copies(store, i->incarnation_id, &i->msg->copies, err);
     default:

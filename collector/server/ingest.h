@@ -37,7 +37,7 @@ struct ingest {
 
     /* ---- what it is about ---- */
     int64_t incarnation_id, now_ms;
-    struct wire_agent_msg *msg; /* hello, difference, use, facts, copies, spaces */
+    struct wire_agent_msg *msg; /* hello, difference, use, facts, ... */
     struct gather *gather;      /* a whole inventory */
     bool look_for_missing;      /* afterwards, in the same job */
     uint64_t generation;        /* inventory and difference */
@@ -78,7 +78,7 @@ int ingest_hello(struct ingest **out, struct wire_agent_msg **hello, const char 
                  const char *address, const int64_t *live, size_t live_count, struct err *err);
 int ingest_inventory(struct ingest **out, struct gather **gather, struct err *err);
 int ingest_difference(struct ingest **out, struct wire_agent_msg **difference, struct err *err);
-/* Use, copies or spaces: what has no answer. */
+/* Use, origins, copies or spaces: what has no answer. */
 int ingest_report(struct ingest **out, struct wire_agent_msg **report, struct err *err);
 /* `data` is emptied. */
 int ingest_document(struct ingest **out, const struct rec_document *head, struct buf *data,

@@ -47,6 +47,7 @@ static const struct {
     [WIRE_SPACES] = {"spaces", TO(UP) | TO(COLLECTING), session_take_report},
     [WIRE_DECLINED] = {"declined", TO(UP) | TO(COLLECTING), session_take_declined},
     [WIRE_HEARTBEAT] = {"heartbeat", TO(UP) | TO(COLLECTING), session_take_heartbeat},
+    [WIRE_ORIGINS] = {"origins", TO(UP) | TO(COLLECTING), session_take_report},
 };
 
 static const char *const state_names[SESSION_STATES] = {

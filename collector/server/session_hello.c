@@ -125,7 +125,7 @@ int session_take_hello(struct session *s, struct wire_agent_msg **m, struct err 
 
 static void say_welcome(struct session *s, const struct apply_identity *identity)
 {
-    uint32_t capabilities[] = {REC_CAP_DOCUMENTS, REC_CAP_MEASURE, REC_CAP_USE};
+    uint32_t capabilities[] = {REC_CAP_DOCUMENTS, REC_CAP_MEASURE, REC_CAP_USE, REC_CAP_ORIGINS};
     struct wire_collector_msg m = {
         .kind = WIRE_WELCOME,
         .welcome =

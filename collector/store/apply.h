@@ -71,9 +71,14 @@ int apply_difference(struct store *s, int64_t incarnation_id, const struct rec_d
 
 /* ---- the rest -------------------------------------------------------------------------------- */
 
-/* Containers, copies and spaces of a store that is not present: ERR_NOT_FOUND. */
+/* Containers, origins, copies and spaces of a store that is not present: ERR_NOT_FOUND. */
 int apply_use(struct store *s, int64_t incarnation_id, const struct rec_use *use, int64_t now_ms,
               struct err *err);
+
+/* The origins are sorted and unique, as the wire gives them. ERR_LIMIT when the store would have
+ * more than REC_ORIGINS_MAX; ERR_CONFLICT when they are not. */
+int apply_origins(struct store *s, int64_t incarnation_id, const struct rec_origins *origins,
+                  struct err *err);
 
 enum apply_verdict {
     APPLY_TAKEN = 1,     /* stored: proven, or first of two */
@@ -84,13 +89,15 @@ enum apply_verdict {
     APPLY_OLDER = 6,     /* cut by older rules than what one host said: no second opinion */
 };
 
-/* A whole document. Parses it (configs: image, chains, layers, history, labels) when believed;
- * an unconfirmed redacted one is parsed too and shown as unconfirmed; a disputed one is not. */
+/* A whole document. Parses it (configs: image, chains, layers, history, labels; manifests: their
+ * blobs) when believed; an unconfirmed redacted one is parsed too and shown as unconfirmed; a
+ * disputed one is not. REC_DOC_MANIFEST is what was wanted under the digest: an index is stored as
+ * REC_DOC_INDEX. */
 int apply_document(struct store *s, int64_t incarnation_id, enum rec_document_kind kind,
                    const struct digest *digest, const uint8_t *data, size_t len, uint32_t rules,
                    uint32_t cuts, int64_t now_ms, enum apply_verdict *verdict, struct err *err);
 
-/* Facts of a layer that no image and no exception names are APPLY_KNOWN and not kept. */
+/* Facts of a layer that no image, no exception and no origin names are APPLY_KNOWN and not kept. */
 int apply_layer_facts(struct store *s, int64_t incarnation_id, const struct rec_layer_facts *facts,
                       int64_t now_ms, enum apply_verdict *verdict, struct err *err);
 /* ERR_LIMIT when the store would have more than REC_COPIES_MAX. */
@@ -127,7 +134,8 @@ struct apply_missing {
 };
 
 /* What this host could tell: of the images and chains it holds now (extra ones too, but none that
- * is missing on its disk), at most `most` of each. Costs what the host holds, not the fleet. */
+ * is missing on its disk), and manifests where its stores can give them; at most `most` of each.
+ * Costs what the host holds, not the fleet. */
 int apply_missing(struct store *s, int64_t incarnation_id, size_t most, struct arena *arena,
                   struct apply_missing *out, struct err *err);
 

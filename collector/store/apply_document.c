@@ -3,6 +3,7 @@
 #include "collector/store/apply.h"
 #include "collector/store/apply_config.h"
 #include "collector/store/apply_event.h"
+#include "collector/store/apply_manifest.h"
 #include "collector/store/content.h"
 #include "collector/store/store_private.h"
 
@@ -17,11 +18,13 @@ enum {
     DOCUMENT_DISPUTED = 4,
 };
 
-enum { DOCUMENT_GET, DOCUMENT_PUT, DOCUMENT_CONFIRM };
+enum { DOCUMENT_GET, DOCUMENT_RECAST, DOCUMENT_PUT, DOCUMENT_CONFIRM };
 
 static const char *const sql[] = {
-    [DOCUMENT_GET] = "SELECT state, rules, cuts, incarnation_id, bytes = ? FROM document "
-                     "WHERE kind = ? AND digest = ?",
+    /* A manifest and an index of one digest are one document: what it is, its bytes say. */
+    [DOCUMENT_GET] = "SELECT state, rules, cuts, incarnation_id, bytes = ?, kind FROM document "
+                     "WHERE (kind = ?2 OR (?2 IN (2, 3) AND kind IN (2, 3))) AND digest = ?3",
+    [DOCUMENT_RECAST] = "UPDATE document SET kind = ? WHERE kind = ? AND digest = ?",
     [DOCUMENT_PUT] = "INSERT INTO document (kind, digest, state, rules, cuts, incarnation_id,"
                      " received_s, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
                      "ON CONFLICT (kind, digest) DO UPDATE SET state = excluded.state,"
@@ -43,8 +46,11 @@ struct incoming {
     size_t len;
     uint32_t rules, cuts;
     int64_t now_ms;
+    const struct manifest *manifest; /* NULL: it is none, or */
+    struct err unread;               /* why it cannot be read */
 
     int state; /* of the stored one */
+    enum rec_document_kind stored_kind;
     int64_t by;
     uint32_t stored_rules;
     bool same; /* it says what this one says */
@@ -64,6 +70,7 @@ static int load_stored(struct incoming *in, struct err *err)
     in->state = (int)stmt_get_int(&st, 0);
     in->stored_rules = (uint32_t)stmt_get_int(&st, 1);
     in->by = stmt_get_int(&st, 3);
+    in->stored_kind = (enum rec_document_kind)stmt_get_int(&st, 5);
     in->same = in->stored_rules == in->rules && stmt_get_int(&st, 2) == in->cuts &&
                stmt_get_int(&st, 4) != 0;
     return 0;
@@ -74,21 +81,48 @@ static const char *subject_of(const struct incoming *in, char out[DIGEST_TEXT])
     return digest_text(in->digest, out);
 }
 
-/* Reads a believed or unconfirmed document; only configs are read so far. */
-static int read_document(const struct incoming *in, struct err *err)
+static bool is_manifest(enum rec_document_kind kind)
+{
+    return kind == REC_DOC_MANIFEST || kind == REC_DOC_INDEX;
+}
+
+static int tell_unreadable(const struct incoming *in, const char *event, const struct err *why,
+                           struct err *err)
 {
     char subject[DIGEST_TEXT];
+
+    if (why->kind == ERR_NONE)
+        return 0;
+    return apply_event(in->store, in->incarnation_id, event, subject_of(in, subject), why->text,
+                       in->now_ms, err);
+}
+
+/* Puts what a believed or unconfirmed document says into the tables. */
+static int read_document(const struct incoming *in, struct err *err)
+{
     struct err why;
 
+    if (is_manifest(in->kind)) {
+        if (apply_manifest(in->store, in->digest, in->manifest, err) != 0)
+            return -1;
+        return tell_unreadable(in, "manifest-unreadable", &in->unread, err);
+    }
     if (in->kind != REC_DOC_CONFIG)
         return 0;
     if (apply_config(in->store, in->digest, in->data, in->len, in->now_ms / MS_PER_SECOND, &why,
                      err) != 0)
         return -1;
-    if (why.kind == ERR_NONE)
+    return tell_unreadable(in, "config-unreadable", &why, err);
+}
+
+/* Withdraws what a disputed one said. */
+static int withdraw_document(const struct incoming *in, struct err *err)
+{
+    if (is_manifest(in->kind))
+        return apply_manifest(in->store, in->digest, NULL, err);
+    if (in->kind != REC_DOC_CONFIG)
         return 0;
-    return apply_event(in->store, in->incarnation_id, "config-unreadable", subject_of(in, subject),
-                       why.text, in->now_ms, err);
+    return apply_config_dispute(in->store, in->digest, in->now_ms / MS_PER_SECOND, err);
 }
 
 /* Who could still say something new about a config. */
@@ -105,10 +139,26 @@ static int note_ask(const struct incoming *in, int state, struct err *err)
         state == DOCUMENT_SAID ? (uint32_t)in->incarnation_id : MIRROR_ASK_NOBODY, err);
 }
 
+/* Of two hosts' cut documents one may be a manifest and the other an index. */
+static int recast(const struct incoming *in, struct err *err)
+{
+    struct stmt st = stmt_use(in->store, STORE_SET_document, DOCUMENT_RECAST);
+
+    if (in->state == DOCUMENT_NONE || in->stored_kind == in->kind)
+        return 0;
+    stmt_int(&st, in->kind);
+    stmt_int(&st, in->stored_kind);
+    stmt_digest(&st, in->digest);
+    return stmt_run(&st, err);
+}
+
 static int put(const struct incoming *in, int state, enum apply_verdict *verdict, struct err *err)
 {
-    struct stmt st = stmt_use(in->store, STORE_SET_document, DOCUMENT_PUT);
+    struct stmt st;
 
+    if (recast(in, err) != 0)
+        return -1;
+    st = stmt_use(in->store, STORE_SET_document, DOCUMENT_PUT);
     stmt_int(&st, in->kind);
     stmt_digest(&st, in->digest);
     stmt_int(&st, state);
@@ -129,7 +179,7 @@ static int second_opinion(const struct incoming *in, int state, struct err *err)
 
     stmt_int(&st, state);
     stmt_int(&st, in->incarnation_id);
-    stmt_int(&st, in->kind);
+    stmt_int(&st, in->stored_kind);
     stmt_digest(&st, in->digest);
     if (stmt_run(&st, err) != 0)
         return -1;
@@ -140,18 +190,18 @@ static int second_opinion(const struct incoming *in, int state, struct err *err)
 
 static int take_whole(const struct incoming *in, enum apply_verdict *verdict, struct err *err)
 {
-    struct digest real = digest_of(in->data, in->len);
+    if (in->state != DOCUMENT_PROVEN)
+        return put(in, DOCUMENT_PROVEN, verdict, err);
+    *verdict = APPLY_KNOWN;
+    return 0;
+}
+
+static int tell_lie(const struct incoming *in, const struct digest *real, struct err *err)
+{
     char text[ERR_TEXT_MAX], claimed[DIGEST_TEXT], found[DIGEST_TEXT];
 
-    if (digest_eq(&real, in->digest)) {
-        if (in->state != DOCUMENT_PROVEN)
-            return put(in, DOCUMENT_PROVEN, verdict, err);
-        *verdict = APPLY_KNOWN;
-        return 0;
-    }
-    *verdict = APPLY_LIE;
     snprintf(text, sizeof(text), "the document's %zu bytes have the digest %s", in->len,
-             digest_text(&real, found));
+             digest_text(real, found));
     return apply_event(in->store, in->incarnation_id, "document-lie",
                        digest_text(in->digest, claimed), text, in->now_ms, err);
 }
@@ -178,9 +228,7 @@ static int dispute(const struct incoming *in, bool settled, enum apply_verdict *
         return -1;
     if (second_opinion(in, DOCUMENT_DISPUTED, err) != 0)
         return -1;
-    if (in->kind != REC_DOC_CONFIG)
-        return 0;
-    return apply_config_dispute(in->store, in->digest, in->now_ms / MS_PER_SECOND, err);
+    return withdraw_document(in, err);
 }
 
 static int confirm(const struct incoming *in, enum apply_verdict *verdict, struct err *err)
@@ -222,6 +270,21 @@ static int take_redacted(const struct incoming *in, enum apply_verdict *verdict,
     }
 }
 
+/* ---- either ---------------------------------------------------------------------------------- */
+
+/* Whether it is a manifest or an index, its bytes say. */
+static int parse_manifest(struct incoming *in, struct manifest *out, struct arena *arena,
+                          struct err *err)
+{
+    in->unread = (struct err){.kind = ERR_NONE};
+    if (manifest_parse(out, in->data, in->len, arena, &in->unread) == 0) {
+        in->manifest = out;
+        in->kind = out->kind;
+        return 0;
+    }
+    return in->unread.kind == ERR_NO_MEMORY ? err_set(err, ERR_NO_MEMORY, "read a manifest") : 0;
+}
+
 int apply_document(struct store *s, int64_t incarnation_id, enum rec_document_kind kind,
                    const struct digest *digest, const uint8_t *data, size_t len, uint32_t rules,
                    uint32_t cuts, int64_t now_ms, enum apply_verdict *verdict, struct err *err)
@@ -238,8 +301,17 @@ int apply_document(struct store *s, int64_t incarnation_id, enum rec_document_ki
         .now_ms = now_ms,
         .state = DOCUMENT_NONE,
     };
+    AUTO(arena_close) struct arena *arena = NULL;
+    struct digest real = digest_of(data, len);
+    struct manifest manifest;
 
-    if (load_stored(&in, err) != 0)
+    if (rules == 0 && !digest_eq(&real, digest)) {
+        *verdict = APPLY_LIE;
+        return tell_lie(&in, &real, err);
+    }
+    if (arena_open(&arena, MANIFEST_ARENA_BYTES, err) != 0 ||
+        (kind == REC_DOC_MANIFEST && parse_manifest(&in, &manifest, arena, err) != 0) ||
+        load_stored(&in, err) != 0)
         return -1;
     return rules == 0 ? take_whole(&in, verdict, err) : take_redacted(&in, verdict, err);
 }

@@ -106,7 +106,7 @@ int apply_layer_facts(struct store *s, int64_t incarnation_id, const struct rec_
     if (found < 0)
         return -1;
     *verdict = APPLY_KNOWN;
-    /* Nobody asked for a layer that no image and no exception names. */
+    /* Nobody asked for a layer that nothing names. */
     if (found == 0 || was.state == FACTS_DISPUTED)
         return 0;
     own = was.by == incarnation_id;

@@ -2,11 +2,11 @@
 #include "collector/store/statements.h"
 #include "collector/store/store_private.h"
 
-enum { STORES, DOCUMENTS, LAYERS };
+enum { STORES, DOCUMENTS, LAYERS, MANIFESTS };
 
-/* Both start from the host's own rows and go on by keys only. */
+/* All start from the host's own rows and go on by keys only. */
 static const char *const sql[] = {
-    [STORES] = "SELECT id FROM store WHERE incarnation_id = ? AND gone_s IS NULL",
+    [STORES] = "SELECT id, manifests FROM store WHERE incarnation_id = ? AND gone_s IS NULL",
     [DOCUMENTS] = "SELECT DISTINCT i.digest, d.state IS NOT NULL FROM store s "
                   "JOIN presence p ON p.store_id = s.id AND p.gone_s IS NULL "
                   "JOIN listing l ON l.id = p.listing_id AND l.identity = 1 "
@@ -32,6 +32,13 @@ static const char *const sql[] = {
         "JOIN layer l ON l.id = coalesce(h.layer_id, c.layer_id) "
         "WHERE l.fact_state = 0 OR (l.fact_state = 1 AND l.fact_incarnation <> ?1) "
         "GROUP BY l.id LIMIT ?2",
+    /* Of one listing: what its repo digests name, and its image where that is a manifest's ID. */
+    [MANIFESTS] = "SELECT n.digest, d.incarnation_id FROM "
+                  "(SELECT digest FROM listing_repo_digest WHERE listing_id = ?1"
+                  " UNION SELECT i.digest FROM listing l JOIN image i ON i.id = l.image_id"
+                  " WHERE l.id = ?1 AND l.identity = 2) n "
+                  "LEFT JOIN document d ON d.kind IN (2, 3) AND d.digest = n.digest "
+                  "WHERE d.state IS NULL OR d.state = 2",
 };
 const struct store_sql store_sql_missing = STORE_SQL(sql);
 
@@ -73,6 +80,59 @@ static int load_layers(struct store *s, int64_t incarnation_id, size_t most,
     return more < 0 ? -1 : 0;
 }
 
+/* ---- manifests: of listings that memory does not know to be done with -------------------------
+ */
+
+static int load_manifests_of(struct store *s, uint32_t listing, int64_t incarnation_id, size_t most,
+                             struct apply_missing *out, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_missing, MANIFESTS);
+    bool known = true;
+    int more;
+
+    stmt_int(&st, listing);
+    while ((more = stmt_row(&st, err)) > 0 && out->document_count < most) {
+        struct rec_wanted *w = &out->documents[out->document_count];
+
+        known = false;
+        if (stmt_get_int(&st, 1) == incarnation_id) /* its own word: for others to confirm */
+            continue;
+        w->kind = REC_DOC_MANIFEST;
+        if (stmt_get_digest(&st, 0, &w->digest, err) != 0)
+            return -1;
+        out->document_confirms[out->document_count++] = !stmt_is_null(&st, 1);
+    }
+    if (more < 0)
+        return -1;
+    return more == 0 && known ? mirror_set_manifests_known(s->mirror, listing, err) : 0;
+}
+
+static int load_manifests_in(struct store *s, int64_t store_id, int64_t incarnation_id, size_t most,
+                             struct apply_missing *out, struct err *err)
+{
+    const struct mirror_store *held = mirror_store(s->mirror, store_id);
+
+    for (uint32_t i = 0; i < held->listing_count && out->document_count < most; i++)
+        if (!mirror_listing(s->mirror, held->listings[i])->manifests_known &&
+            load_manifests_of(s, held->listings[i], incarnation_id, most, out, err) != 0)
+            return -1;
+    return 0;
+}
+
+static int load_manifests(struct store *s, int64_t incarnation_id, size_t most,
+                          struct apply_missing *out, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_missing, STORES);
+    int more;
+
+    stmt_int(&st, incarnation_id);
+    while ((more = stmt_row(&st, err)) > 0)
+        if (stmt_get_int(&st, 1) != 0 &&
+            load_manifests_in(s, stmt_get_int(&st, 0), incarnation_id, most, out, err) != 0)
+            return -1;
+    return more;
+}
+
 /* ---- whether there is anything to ask for, from memory alone -----------------------------------
  */
 
@@ -109,27 +169,47 @@ static bool store_asks(const struct mirror *m, int64_t store_id, int64_t incarna
     return false;
 }
 
-/* 1 something may be, 0 nothing is, -1. */
-static int anything(struct store *s, int64_t incarnation_id, struct err *err)
+static bool store_asks_manifests(const struct mirror *m, int64_t store_id)
+{
+    const struct mirror_store *s = mirror_store(m, store_id);
+
+    for (uint32_t i = 0; i < s->listing_count; i++)
+        if (!mirror_listing(m, s->listings[i])->manifests_known)
+            return true;
+    return false;
+}
+
+/* What may be missing. */
+struct lack {
+    bool content, manifests;
+};
+
+static int find_lack(struct store *s, int64_t incarnation_id, struct lack *out, struct err *err)
 {
     AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_missing, STORES);
     int more;
 
     stmt_int(&st, incarnation_id);
-    while ((more = stmt_row(&st, err)) > 0)
-        if (store_asks(s->mirror, stmt_get_int(&st, 0), incarnation_id))
-            return 1;
+    while ((more = stmt_row(&st, err)) > 0) {
+        int64_t id = stmt_get_int(&st, 0);
+
+        out->content = out->content || store_asks(s->mirror, id, incarnation_id);
+        out->manifests =
+            out->manifests || (stmt_get_int(&st, 1) != 0 && store_asks_manifests(s->mirror, id));
+    }
     return more;
 }
 
 int apply_missing(struct store *s, int64_t incarnation_id, size_t most, struct arena *arena,
                   struct apply_missing *out, struct err *err)
 {
-    int more = anything(s, incarnation_id, err);
+    struct lack lack = {.content = false};
 
     *out = (struct apply_missing){0};
-    if (more <= 0)
-        return more;
+    if (find_lack(s, incarnation_id, &lack, err) != 0)
+        return -1;
+    if (!lack.content && !lack.manifests)
+        return 0;
     *out = (struct apply_missing){
         .documents = arena_array(arena, most, sizeof(*out->documents), err),
         .document_confirms = arena_array(arena, most, sizeof(bool), err),
@@ -139,7 +219,8 @@ int apply_missing(struct store *s, int64_t incarnation_id, size_t most, struct a
     if (out->documents == NULL || out->document_confirms == NULL || out->layers == NULL ||
         out->layer_confirms == NULL)
         return -1;
-    if (load_documents(s, incarnation_id, most, out, err) != 0)
+    if (lack.content && (load_documents(s, incarnation_id, most, out, err) != 0 ||
+                         load_layers(s, incarnation_id, most, out, err) != 0))
         return -1;
-    return load_layers(s, incarnation_id, most, out, err);
+    return lack.manifests ? load_manifests(s, incarnation_id, most, out, err) : 0;
 }

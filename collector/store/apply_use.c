@@ -14,11 +14,15 @@ enum { CONTAINER_PUT, CONTAINER_NEXT, CONTAINER_DROP };
 
 /* Ages are rounded on their way: a start that moves by a second or two is the same start. */
 static const char *const sql[] = {
-    [CONTAINER_PUT] = "INSERT INTO container (store_id, container, image_id, name, state, since_s) "
-                      "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (store_id, container) DO UPDATE SET "
+    [CONTAINER_PUT] = "INSERT INTO container (store_id, container, image_id, name, kube_namespace,"
+                      " kube_pod, state, since_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+                      " ON CONFLICT (store_id, container) DO UPDATE SET "
                       "image_id = excluded.image_id, name = excluded.name, state = excluded.state,"
+                      " kube_namespace = excluded.kube_namespace, kube_pod = excluded.kube_pod,"
                       " since_s = excluded.since_s WHERE image_id <> excluded.image_id"
                       " OR name <> excluded.name OR state <> excluded.state"
+                      " OR kube_namespace <> excluded.kube_namespace"
+                      " OR kube_pod <> excluded.kube_pod"
                       " OR (since_s IS NULL) <> (excluded.since_s IS NULL)"
                       " OR abs(since_s - excluded.since_s) > 2",
     [CONTAINER_NEXT] = "SELECT container FROM container "
@@ -42,6 +46,8 @@ static int put_container(struct store *s, int64_t store_id, const struct rec_con
     stmt_text(&st, c->id);
     stmt_int(&st, image_id);
     stmt_text(&st, c->name);
+    stmt_text(&st, c->kube_namespace);
+    stmt_text(&st, c->kube_pod);
     stmt_int(&st, c->state);
     stmt_int_if(&st, c->since_age_ms >= 0, at_s - c->since_age_ms / MS_PER_SECOND);
     return stmt_run(&st, err);

@@ -28,6 +28,7 @@ enum {
 #define OF_GONE(table)                                                                             \
     "SELECT printf('" table ": rows of store %d, which is gone', s.id) FROM store s "              \
     "WHERE s.gone_s IS NOT NULL AND EXISTS (SELECT 1 FROM " table " t WHERE t.store_id = s.id)"
+#define AND_OF_GONE(table) " UNION ALL " OF_GONE(table)
 
 static const char *const sql[] = {
     [FOREIGN_KEYS] =
@@ -37,9 +38,8 @@ static const char *const sql[] = {
     [STORE_INTERVALS] = "SELECT printf('store: %d, from %d: last look %d, gone %d', id, first_s,"
                         " gone_after_s, gone_s) FROM store WHERE gone_s < first_s"
                         " OR (gone_s IS NULL) <> (gone_after_s IS NULL) OR gone_after_s > gone_s",
-    [DETAILS_OF_GONE_STORE] =
-        OF_GONE("copy") " UNION ALL " OF_GONE("container") " UNION ALL " OF_GONE(
-            "space") " UNION ALL " OF_GONE("exception") " UNION ALL " OF_GONE("problem"),
+    [DETAILS_OF_GONE_STORE] = OF_GONE("copy") AND_OF_GONE("container") AND_OF_GONE("space")
+        AND_OF_GONE("exception") AND_OF_GONE("problem") AND_OF_GONE("origin"),
     [STORES_OF_ENDED] =
         "SELECT printf('store: %d is present, and incarnation %d of its host has "
         "ended', s.id, i.id) FROM incarnation i JOIN store s "
@@ -142,8 +142,8 @@ int store_check(struct store *s, bool thorough, struct check_result *out,
                 void (*found)(const char *line, void *arg), void *arg, struct err *err)
 {
     static int (*const parts[])(struct checking *, struct err *) = {
-        check_file,      check_rules,  check_presence, check_chains,
-        check_documents, check_images, check_counts,   check_exact,
+        check_file,   check_rules,     check_presence, check_chains, check_documents,
+        check_images, check_manifests, check_counts,   check_exact,
     };
     struct checking c = {s, out, thorough, found, arg};
     int rc = 0;

@@ -33,6 +33,7 @@ int check_presence(struct checking *c, struct err *err);  /* who held what when,
 int check_chains(struct checking *c, struct err *err);    /* chainIDs from parents and layers */
 int check_documents(struct checking *c, struct err *err); /* documents from their bytes */
 int check_images(struct checking *c, struct err *err);    /* images from their documents */
+int check_manifests(struct checking *c, struct err *err); /* manifests from their documents */
 int check_counts(struct checking *c, struct err *err);    /* counters from what stores hold */
 int check_exact(struct checking *c, struct err *err);     /* thorough: the same in plain SQL */
 

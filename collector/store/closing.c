@@ -8,6 +8,7 @@ enum {
     CONTAINERS_CLEAR,
     COPIES_CLEAR,
     SPACES_CLEAR,
+    ORIGINS_CLEAR,
     EXCEPTIONS_CLEAR,
     PROBLEMS_CLEAR,
     STORES_PRESENT,
@@ -22,6 +23,7 @@ static const char *const sql[] = {
     [CONTAINERS_CLEAR] = "DELETE FROM container WHERE store_id = ?",
     [COPIES_CLEAR] = "DELETE FROM copy WHERE store_id = ?",
     [SPACES_CLEAR] = "DELETE FROM space WHERE store_id = ?",
+    [ORIGINS_CLEAR] = "DELETE FROM origin WHERE store_id = ?",
     [EXCEPTIONS_CLEAR] = "DELETE FROM exception WHERE store_id = ?",
     [PROBLEMS_CLEAR] = "DELETE FROM problem WHERE store_id = ?",
     [STORES_PRESENT] = "SELECT id, look_s FROM store WHERE incarnation_id = ? AND gone_s IS NULL "

@@ -38,6 +38,7 @@ struct mirror_listing {
     struct setsum sum;      /* its part of a store's digest */
     uint32_t image, parent; /* parent: an image, 0 none */
     bool by_config, unpacked, named;
+    bool manifests_known; /* found so: nobody has to be asked for what its digests name */
 };
 
 struct mirror_chain {
@@ -181,6 +182,7 @@ int mirror_add_store(struct mirror *m, int64_t id, int64_t host_id, struct err *
 int mirror_set_identity(struct mirror *m, int64_t image, enum rec_identity identity,
                         struct err *err);
 int mirror_set_image_ask(struct mirror *m, int64_t image, uint32_t ask, struct err *err);
+int mirror_set_manifests_known(struct mirror *m, int64_t listing, struct err *err);
 int mirror_set_layer_ask(struct mirror *m, int64_t layer, uint32_t ask, struct err *err);
 int mirror_set_chain_layer(struct mirror *m, int64_t chain, uint32_t layer, struct err *err);
 int mirror_set_claimed(struct mirror *m, int64_t chain, uint32_t layer, struct err *err);

@@ -170,6 +170,16 @@ int mirror_set_image_ask(struct mirror *m, int64_t image, uint32_t ask, struct e
     return 0;
 }
 
+int mirror_set_manifests_known(struct mirror *m, int64_t listing, struct err *err)
+{
+    struct mirror_listing *l = change(m, MIRROR_LISTINGS, listing, err);
+
+    if (l == NULL)
+        return -1;
+    l->manifests_known = true;
+    return 0;
+}
+
 int mirror_set_layer_ask(struct mirror *m, int64_t layer, uint32_t ask, struct err *err)
 {
     struct mirror_layer *l = change(m, MIRROR_LAYERS, layer, err);

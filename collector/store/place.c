@@ -31,12 +31,14 @@ static const char *const sql[] = {
     [STORE_COUNT] = "SELECT count(*) FROM store WHERE incarnation_id = ? AND gone_s IS NULL",
     [STORE_ADD] =
         "INSERT INTO store (engine, version, driver, space, root, owner, fs_type,"
-        " block_size, state, error, sample, problems_more, state_s, sum, first_s, look_s,"
-        " incarnation_id, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    [STORE_SET] = "UPDATE store SET engine = ?, version = ?, driver = ?, space = ?, root = ?,"
-                  " owner = ?, fs_type = ?, block_size = ?, state = ?, error = ?, sample = ?,"
-                  " problems_more = ?, state_s = CASE ? WHEN 0 THEN state_s ELSE ? END,"
-                  " gone_s = NULL, gone_after_s = NULL WHERE id = ?",
+        " block_size, state, error, sample, manifests, problems_more, state_s, sum, first_s, "
+        "look_s,"
+        " incarnation_id, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [STORE_SET] =
+        "UPDATE store SET engine = ?, version = ?, driver = ?, space = ?, root = ?,"
+        " owner = ?, fs_type = ?, block_size = ?, state = ?, error = ?, sample = ?,"
+        " manifests = ?, problems_more = ?, state_s = CASE ? WHEN 0 THEN state_s ELSE ? END,"
+        " gone_s = NULL, gone_after_s = NULL WHERE id = ?",
     [STORE_SET_SUM] = "UPDATE store SET sum = ?, look_s = max(look_s, ?) WHERE id = ?",
     [HOST_OF] = "SELECT host_id FROM incarnation WHERE id = ?",
     [PROBLEM_CLEAR] = "DELETE FROM problem WHERE store_id = ?",
@@ -154,6 +156,7 @@ static void bind_attributes(struct stmt *st, const struct rec_store *r)
     stmt_int(st, r->state);
     stmt_text(st, r->error);
     stmt_int(st, r->sample);
+    stmt_int(st, r->manifests);
     stmt_int(st, (int64_t)r->problems_more);
 }
 
@@ -244,8 +247,8 @@ static int hash_attributes(struct store *s, const struct rec_store *r, uint64_t 
 {
     const char *const texts[] = {r->engine, r->version, r->driver, r->space,
                                  r->root,   r->fs_type, r->error};
-    const uint64_t numbers[] = {r->owner,  r->block_size,    r->state,
-                                r->sample, r->problem_count, r->problems_more};
+    const uint64_t numbers[] = {r->owner,     r->block_size,    r->state,        r->sample,
+                                r->manifests, r->problem_count, r->problems_more};
     struct buf *b = &s->scratch;
 
     buf_reset(b);

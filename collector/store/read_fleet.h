@@ -56,4 +56,7 @@ int read_one_host(const struct reading *reading, struct fleet *out, uint32_t hos
  * the fleet's. */
 int read_extra_hosts(const struct reading *reading, bool *hosts, struct err *err);
 
+/* The allocated bytes of one store as far as they are measured: copies, blobs and orphans. */
+int read_store_bytes(const struct reading *reading, uint32_t store, int64_t *out, struct err *err);
+
 #endif

@@ -1,18 +1,21 @@
 #include "collector/store/read_private.h"
 #include "common/cleanup.h"
 
-enum { EXCEPTIONS, MEASURED, CONTAINERS, SPACES, EXTRA_STORES };
+enum { EXCEPTIONS, MEASURED, CONTAINERS, SPACES, EXTRA_STORES, STORE_BYTES };
 
 static const char *const sql[] = {
     [EXCEPTIONS] = "SELECT store_id, chain_id, layer_id, kind FROM exception "
                    "WHERE store_id = ? ORDER BY chain_id",
     [MEASURED] = "SELECT store_id, chain_id, allocated_bytes, missing FROM copy "
                  "WHERE store_id = ? ORDER BY chain_id",
-    [CONTAINERS] = "SELECT store_id, image_id, state, container, name, since_s FROM container "
-                   "WHERE store_id = ? ORDER BY container",
+    [CONTAINERS] = "SELECT store_id, image_id, state, container, name, since_s, kube_namespace, "
+                   "kube_pod FROM container WHERE store_id = ? ORDER BY container",
     [SPACES] = "SELECT store_id, class, kind, bytes, count, upper_bound FROM space "
                "WHERE store_id = ? ORDER BY class, kind",
     [EXTRA_STORES] = "SELECT DISTINCT store_id FROM exception WHERE kind = ?",
+    [STORE_BYTES] = "SELECT (SELECT coalesce(sum(allocated_bytes), 0) FROM copy "
+                    "WHERE store_id = ?1 AND missing = 0) + (SELECT coalesce(sum(bytes), 0) "
+                    "FROM space WHERE store_id = ?1 AND class IN (?2, ?3))",
 };
 const struct store_sql store_sql_places = STORE_SQL(sql);
 
@@ -62,7 +65,10 @@ static int container_row(struct reading *r, const struct stmt *st, struct err *e
         return -1;
     c.id = stmt_copy_text(st, 3, r->arena, err);
     c.name = stmt_copy_text(st, 4, r->arena, err);
-    if (c.id == NULL || c.name == NULL || read_reference(&r->images, st, 1, &c.image, err) != 0)
+    c.kube_namespace = stmt_copy_text(st, 6, r->arena, err);
+    c.kube_pod = stmt_copy_text(st, 7, r->arena, err);
+    if (c.id == NULL || c.name == NULL || c.kube_namespace == NULL || c.kube_pod == NULL ||
+        read_reference(&r->images, st, 1, &c.image, err) != 0)
         return -1;
     list = read_room(r, f->containers, f->container_count, sizeof(*list), err);
     if (list == NULL)
@@ -122,4 +128,17 @@ int read_extra_hosts(const struct reading *reading, bool *hosts, struct err *err
         hosts[reading->f->stores[store].host] = true;
     }
     return more;
+}
+
+int read_store_bytes(const struct reading *reading, uint32_t store, int64_t *out, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(reading->store, STORE_SET_places, STORE_BYTES);
+    int more;
+
+    stmt_int(&st, reading->f->stores[store].id);
+    stmt_int(&st, REC_SPACE_BLOBS);
+    stmt_int(&st, REC_SPACE_ORPHANS);
+    more = stmt_row(&st, err);
+    *out = stmt_get_int(&st, 0);
+    return more < 0 ? -1 : 0;
 }

@@ -26,10 +26,12 @@
     X(inventory, STORE_WRITES)                                                                     \
     X(document, STORE_WRITES)                                                                      \
     X(config, STORE_WRITES)                                                                        \
+    X(manifest, STORE_WRITES)                                                                      \
     X(event, STORE_WRITES)                                                                         \
     X(facts, STORE_WRITES)                                                                         \
     X(use, STORE_WRITES)                                                                           \
     X(measures, STORE_WRITES)                                                                      \
+    X(origins, STORE_WRITES)                                                                       \
     X(life, STORE_WRITES)                                                                          \
     X(admin, STORE_WRITES)                                                                         \
     X(missing, STORE_WRITES)                                                                       \
@@ -37,6 +39,7 @@
     X(check_content, STORE_BOTH)                                                                   \
     X(check_exact, STORE_BOTH)                                                                     \
     X(check_listings, STORE_BOTH)                                                                  \
+    X(check_manifests, STORE_BOTH)                                                                 \
     X(check_presence, STORE_BOTH)
 
 /* What answers questions (read*.c). */
@@ -46,6 +49,8 @@
     X(presences, STORE_READS)                                                                      \
     X(read_counts, STORE_READS)                                                                    \
     X(places, STORE_READS)                                                                         \
+    X(read_origins, STORE_READS)                                                                   \
+    X(read_blobs, STORE_READS)                                                                     \
     X(past, STORE_READS)                                                                           \
     X(host, STORE_READS)
 

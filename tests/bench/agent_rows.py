@@ -108,19 +108,7 @@ def agent_memory(world, size):
                  "idle, 60 images", ("<=", 3))
 
 
-# ---- L9, L10 -------------------------------------------------------------------------------------
-
-
-def look(world, size):
-    runs = ask([program(world, "look"), size.looked, 10, size.repeat + 1])[1:]  # the first is cold
-    for field, floor in (("flat_us", f"readdir + fstatat of {runs[0]['images']:,} configs"),
-                         ("tree_us", f"the same of all {runs[0]['files']:,} files")):
-        floors = [r[field] for r in runs]
-        yield Figure("L9", f"reading {size.looked:,} unchanged images again", "us",
-                     [r["read_us"] for r in runs], floors, floor, ("<=", 2))
-        yield Figure("L9", "reading all of it afresh", "us", [r["full_us"] for r in runs], floors, floor)
-        yield Figure("L9", "the token of the same store", "us", [r["token_us"] for r in runs], floors,
-                     floor, ("<=", 0.01))
+# ---- L10 -----------------------------------------------------------------------------------------
 
 
 def docker_api(engine, ids, world):
@@ -137,7 +125,7 @@ def docker_api(engine, ids, world):
 def our_scan(world, engine, store, *socket):
     """CPU of the agent's first look (and of the daemon, which is pinged at the socket)."""
     before = cpu_seconds(engine.daemon.pid)
-    _, ours = timed([program(world, "first_look"), store.root, *socket])
+    _, ours = timed([program(world, "first_look"), "docker", store.root, *socket])
     return ours + cpu_seconds(engine.daemon.pid) - before
 
 

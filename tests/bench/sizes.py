@@ -13,6 +13,8 @@ NORMAL = {
     "checked": 10000, "sql_seconds": 120, "churning": 1000, "days": 30,
     # L9, L7 and L10: images of a store.
     "looked": 1000, "scanned": 500,
+    # E1, E2, E3: images that an engine holds and lists.
+    "listed": (6, 100, 500),
     # L11, L14: seconds in which one agent's heartbeats are counted; hosts that only beat.
     "beats": 20, "beating": 1667,
     # L12, L13: agents that connect; to a real collector.
@@ -22,7 +24,8 @@ NORMAL = {
 QUICK = NORMAL | {
     "repeat": 1, "hosts": 20, "images": 100, "per_host": 10, "differing": 100, "rates": (100, 1000),
     "seconds": 1, "differences": 100, "reported": 100, "asked": 5, "checked": 100, "churning": 20,
-    "days": 3, "looked": 20, "scanned": 20, "beats": 3, "beating": 20, "joining": 10, "herd": 100,
+    "days": 3, "looked": 20, "scanned": 20, "listed": (6,), "beats": 3, "beating": 20,
+    "joining": 10, "herd": 100,
 }
 
 LARGE = NORMAL | {"repeat": 1, "differing": 100000, "checked": 100000, "sql_seconds": 1200,

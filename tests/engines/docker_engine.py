@@ -1,20 +1,21 @@
 """A docker engine of our own: own root, own sockets, own containerd, no network. And its oracles:
 what docker itself, du and the layer database say."""
 
-import hashlib
 import json
 import os
-import re
-import subprocess
 
+from compare import Truth, chain_ids, du
 from harness import run, stop, wait_for
 
 LIMITS = ["--network", "none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"]
 
 
 class Docker:
-    def __init__(self, world, name="docker", driver="overlay2"):
+    def __init__(self, world, name="docker", driver="overlay2", chroot=None, settings=None):
+        """chroot: where a newer distribution lies, whose daemons run then. settings: what its
+        daemon.json says; with the containerd image store there is no driver ("")."""
         self.world, self.name, self.driver = world, name, driver
+        self.chroot, self.settings = chroot, settings
         self.root = world.path(name)
         self.socket = world.path(f"{name}.sock")
         self.containerd_socket = world.path(f"{name}-containerd.sock")
@@ -27,12 +28,16 @@ class Docker:
         for leftover in (self.socket, self.world.path(f"{self.name}.pid")):
             if os.path.exists(leftover):
                 os.unlink(leftover)
-        self.daemon = self.world.start(f"{self.name}.log", [
-            "dockerd", "--data-root", self.root, "--exec-root", self.world.path(f"{self.name}-exec"),
+        settings = self.world.path(f"{self.name}.json")
+        with open(settings, "w") as f:
+            json.dump(self.settings or {}, f)
+        self.daemon = self.world.start(f"{self.name}.log", self.inside(
+            "dockerd", "--config-file", settings, "--data-root", self.root,
+            "--exec-root", self.world.path(f"{self.name}-exec"),
             "--host", f"unix://{self.socket}", "--pidfile", self.world.path(f"{self.name}.pid"),
             "--containerd", self.containerd_socket, "--iptables=false", "--bridge=none",
-            "--ip-forward=false", "--storage-driver", self.driver, "--live-restore",
-            "--insecure-registry", "127.0.0.0/8"])
+            "--ip-forward=false", *(["--storage-driver", self.driver] if self.driver else []),
+            "--live-restore", "--insecure-registry", "127.0.0.0/8"))
         wait_for("dockerd", lambda: self.cli("version"))
         return self
 
@@ -43,8 +48,12 @@ class Docker:
                     f'state = "{self.world.path(self.name + "-containerd-state")}"\n'
                     'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
                     f'[grpc]\naddress = "{self.containerd_socket}"\n')
-        self.containerd = self.world.start(f"{self.name}-containerd.log", ["containerd", "-c", path])
+        self.containerd = self.world.start(f"{self.name}-containerd.log",
+                                           self.inside("containerd", "-c", path))
         wait_for("containerd", lambda: os.path.exists(self.containerd_socket))
+
+    def inside(self, *argv):
+        return ["chroot", self.chroot, *argv] if self.chroot else list(argv)
 
     def stop(self):
         stop(self.daemon, 20)
@@ -90,6 +99,22 @@ class Docker:
                     found[chain] = du(self.layer_dir(chain))
         return found
 
+    def truth(self):
+        """The whole store as docker and du tell it."""
+        truth = Truth()
+        for image, told in self.inspect_all().items():
+            truth.names[image] = set(told["RepoTags"] or [])
+            truth.repo_digests[image] = set(told["RepoDigests"] or [])
+            truth.layers[image] = told["RootFS"].get("Layers") or []
+            truth.unpacked.add(image)
+            if told.get("Parent"):
+                truth.parents[image] = told["Parent"]
+        truth.copies = self.copies()
+        for container, (image, running) in self.containers().items():
+            truth.containers[container] = (image, "running" if running else "stopped")
+        truth.total = self.allocated_under_roots()
+        return truth
+
     def layer_dir(self, chain):
         entry = os.path.join(self.root, "image", self.driver, "layerdb", "sha256", chain[7:])
         with open(os.path.join(entry, "cache-id")) as f:
@@ -107,37 +132,3 @@ class Docker:
     def allocated_under_roots(self):
         """du of the store's two folders: layers and metadata."""
         return du(os.path.join(self.root, self.driver), os.path.join(self.root, "image", self.driver))
-
-
-def chain_ids(diff_ids):
-    """ChainIDs by the OCI image spec, written down here once more on purpose."""
-    chains, chain = [], None
-    for diff in diff_ids:
-        chain = diff if chain is None else \
-            "sha256:" + hashlib.sha256(f"{chain} {diff}".encode()).hexdigest()
-        chains.append(chain)
-    return chains
-
-
-def du(*paths):
-    """Allocated bytes by du, hard links once over all paths, this file system only."""
-    out = run(["du", "-s", "-x", "-B1", "-c", *paths])
-    return int(re.findall(r"^(\d+)\ttotal$", out, re.M)[0])
-
-
-class Registry:
-    """The distribution's docker-registry on loopback."""
-
-    def __init__(self, world, port):
-        self.world, self.port = world, port
-
-    def start(self):
-        config = self.world.path("registry.yml")
-        with open(config, "w") as f:
-            f.write("version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: "
-                    f"{self.world.path('registry')}\nhttp:\n  addr: 127.0.0.1:{self.port}\n")
-        self.world.start("registry.log", ["docker-registry", "serve", config])
-        wait_for("the registry", lambda: subprocess.run(
-            ["curl", "-sf", f"http://127.0.0.1:{self.port}/v2/"],
-            stdout=subprocess.DEVNULL).returncode == 0)
-        return self

@@ -7,16 +7,16 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 from archive import Layer, config, save  # noqa: E402
-from docker_engine import LIMITS, Docker, Registry, chain_ids, du  # noqa: E402
+from docker_engine import LIMITS, Docker, chain_ids, du  # noqa: E402
 from harness import Census, Results, World, run, stop, wait_for  # noqa: E402
 from recorder import Recorder  # noqa: E402
+from registry import Registry  # noqa: E402
 
 SECRETS = {
     "build argument": "buildarg-7Hq2vN4xTz81",
@@ -460,10 +460,7 @@ def main():
         docker = Docker(world).start()
         version = docker.cli("version", "-f", "{{.Server.Version}}")
         print(f"docker {version}, {docker.driver}")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        registry = Registry(world, port).start()
+        registry = Registry(world).start()
         written = load_written(docker, world)
         build_images(docker, world)
         results.check("a sparse file lies in a layer", make_sparse(docker))

@@ -262,6 +262,8 @@ int holding_use(const struct holding *h, struct arena *a, struct rec_use *out, s
         *c = (struct rec_container){.image = h->catalogue->images[h->list[i].image].id,
                                     .id = arena_text(a, id, len, err),
                                     .name = "",
+                                    .kube_namespace = "",
+                                    .kube_pod = "",
                                     .state = i == 0 ? REC_RUNNING : REC_STOPPED,
                                     .since_age_ms = 60000};
         if (c->id == NULL)

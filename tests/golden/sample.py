@@ -9,7 +9,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 
-from census_db import (BLOBS, EXTRA, ORPHANS, OUTSIDE, STOPPED, TOTAL, CensusDb, digest)
+from census_db import (BLOBS, EXTRA, GZIP, ORPHANS, OUTSIDE, STOPPED, TOTAL, ZSTD, CensusDb,
+                       digest)
 
 K = 4096
 DEBIAN = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n'
@@ -44,6 +45,11 @@ def content(db):
     db.image("tool", TOOL, created="2026-01-15T08:00:00Z")
     db.image("agent", ["agent"], created="2026-01-18T08:00:00Z")
     db.image("mystery", None)
+    db.manifest("debian:12", [(49_500_000, "debian gzip", GZIP)])
+    db.manifest("shop", [(49_500_000, "debian gzip", GZIP), (21_300_000, "nginx gzip", GZIP),
+                         (4_100_000, "shop gzip", GZIP)])
+    db.manifest("shop", [(41_200_000, "debian zstd", ZSTD), (17_800_000, "nginx zstd", ZSTD),
+                         (3_500_000, "shop zstd", ZSTD)], name="shop zstd")
 
 
 def measure(db, store, *lines):
@@ -64,7 +70,7 @@ def web(db, name, zone):
     db.put(store, i["nginx"], ["nginx:1.25"])
     db.put(store, i["shop"], ["shop:4", "registry.example.com/shop:4.1"])
     db.put(store, i["api"], ["api:2"])
-    db.container(store, f"{name}-shop", i["shop"])
+    db.container(store, f"{name}-shop", i["shop"], kube_namespace="shop", kube_pod=f"{name}-0")
     db.container(store, f"{name}-api", i["api"], STOPPED)
     measure(db, store, DEB, NGINX, SHOP, API)
     db.space(store, ORPHANS, "build-cache", 900 * K, 3)
@@ -92,6 +98,7 @@ def build_host(db):
     db.put(podman, i["alpine"], ["docker.io/library/alpine:3.19"])
     db.put(podman, i["agent"], ["quay.io/example/agent:7"])
     db.exception(podman, ["legacy"], EXTRA)
+    db.origin(docker, "nginx", "registry.example.com/base/nginx")
     measure(db, docker, SHOP2)
     measure(db, podman, TOOL)
     db.space(podman, BLOBS, "kept", 5000 * K, 2)

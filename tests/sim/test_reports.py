@@ -24,7 +24,7 @@ sys.path[:0] = [os.path.join(HERE, "..", "support"), os.path.join(HERE, "..", "g
 import examples
 import ledger_oracle
 import random_census
-from census_db import CensusDb, digest
+from census_db import ORPHANS, CensusDb, digest
 from harness import Results
 
 SEEDS = range(60)
@@ -72,6 +72,72 @@ def check_view(database, terms):
                               terms["blobs_only"] - terms["orphans"])
 
 
+ORIGINS = """SELECT repository, sum(hosts), sum(images), max(on_hosts) FROM (
+    SELECT repository, count(DISTINCT host_id) AS hosts, 0 AS images, 0 AS on_hosts
+    FROM layer_origin WHERE layer = ?1 AND implied = 0 GROUP BY repository
+    UNION ALL
+    SELECT n.text, 0, count(DISTINCT l.image_id), max((
+        SELECT count(DISTINCT i.host_id) FROM image_now i WHERE i.image_id = l.image_id))
+    FROM listing l JOIN listing_repo_digest r ON r.listing_id = l.id JOIN name n ON n.id = r.name_id
+    WHERE l.image_id IN (SELECT image_id FROM layer_of_image WHERE layer = ?1)
+    AND EXISTS (SELECT 1 FROM presence p JOIN store_now s ON s.store_id = p.store_id
+                WHERE p.listing_id = l.id AND p.gone_s IS NULL)
+    GROUP BY n.text) GROUP BY repository ORDER BY repository"""
+
+BLOBS = """SELECT blob, bytes, media_type, count(DISTINCT manifest),
+    iif(max(confirmed), 'proven', 'unconfirmed') FROM layer_blob WHERE layer = ?
+    GROUP BY blob, bytes, media_type ORDER BY blob, bytes, media_type"""
+
+MANIFESTS = """SELECT 'sha256:' || lower(hex(m.digest)), m.layer_count, coalesce((
+    SELECT sum(b.bytes) FROM manifest_blob b WHERE b.manifest_id = m.id AND NOT EXISTS (
+        SELECT 1 FROM manifest_blob o WHERE o.manifest_id = m.id AND o.digest = b.digest
+        AND (o.bytes > b.bytes OR (o.bytes = b.bytes AND o.position < b.position)))), 0),
+    iif(d.state = 2, 'unconfirmed', 'proven') FROM manifest m
+    JOIN document d ON d.kind = 2 AND d.digest = m.digest
+    WHERE 'sha256:' || lower(hex(m.config)) = ? ORDER BY 1"""
+
+ORPHANED = """SELECT count(*), coalesce(sum((
+    SELECT coalesce(sum(allocated_bytes), 0) FROM copy c WHERE c.store_id = s.store_id AND NOT missing)
+    + (SELECT coalesce(sum(bytes), 0) FROM space_now p WHERE p.store_id = s.store_id
+       AND p.class IN (2, 3))), 0) FROM store_now s WHERE s.state = 6"""
+
+
+def check_stores(database, command):
+    """Origins and blobs of each layer, manifests, and orphaned stores, against plain SQL. What
+    differs, and how many layers with told and with implied origins, layers with blobs, images with
+    several manifests, and orphaned stores, were seen."""
+    db = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    differ, seen = [], [0, 0, 0, 0]
+    for row in command.ask("layers")["rows"]:
+        answer = command.ask("layer", row["diff_id"])
+        found = [tuple(o.values()) for o in answer["origins"]]
+        blobs = [tuple(b.values()) for b in answer["blobs"]]
+        if blobs != db.execute(BLOBS, (row["diff_id"],)).fetchall():
+            differ.append(f"blobs of {row['diff_id']}")
+        seen[2] += len(blobs) > 1
+        if found != db.execute(ORIGINS, (row["diff_id"],)).fetchall():
+            differ.append(f"origins of {row['diff_id']}")
+        views = {name for name, in db.execute("SELECT repository FROM layer_origin WHERE layer = ?",
+                                              (row["diff_id"],))}
+        if views != {name for name, *_ in found}:
+            differ.append(f"layer_origin of {row['diff_id']}")
+        seen[0] += any(told for _, told, *_ in found)
+        seen[1] += any(images for _, _, images, _ in found)
+    for row in command.ask("images")["rows"]:
+        found = [tuple(m.values()) for m in command.ask("image", row["image_id"])["manifests"]]
+        if found != db.execute(MANIFESTS, (row["image_id"],)).fetchall():
+            differ.append(f"manifests of {row['image_id']}")
+        seen[3] += len(found) > 1
+    fleet = command.ask("summary")["fleet"]
+    if (fleet["stores_orphaned"], fleet["stores_orphaned_bytes"]) != db.execute(ORPHANED).fetchone():
+        differ.append("orphaned stores")
+    if sum(row["stores_orphaned"] or 0 for row in command.ask("hosts")["rows"]) != \
+            fleet["stores_orphaned"]:
+        differ.append("orphaned stores of hosts")
+    db.close()
+    return differ, [*seen, fleet["stores_orphaned"]]
+
+
 def subjects(command):
     """Questions about single things: the first ones of the lists."""
     images, layers, hosts = (command.ask(what)["rows"] for what in ("images", "layers", "hosts"))
@@ -98,7 +164,7 @@ def check_counted(command):
 
 
 def check_random(results, program):
-    wrong, seen = [], dict.fromkeys(CAUSES + TERMS, 0)
+    wrong, seen, seen_stores = [], dict.fromkeys(CAUSES + TERMS, 0), [0] * 5
     for seed in SEEDS:
         with tempfile.TemporaryDirectory() as folder:
             database = os.path.join(folder, "random.db")
@@ -122,6 +188,9 @@ def check_random(results, program):
                         wrong.append(f"{term} by {by} of seed {seed}")
             if not check_view(database, fleet):
                 wrong.append(f"copy_now of seed {seed}")
+            differ, counts = check_stores(database, command)
+            wrong += [f"{what} of seed {seed}" for what in differ]
+            seen_stores = [a + b for a, b in zip(seen_stores, counts)]
             different = check_counted(command)
             if different:
                 wrong.append(f"counters of seed {seed}: {different}")
@@ -129,7 +198,7 @@ def check_random(results, program):
                 seen[key] += fleet[key] != 0
     results.check("every term equals the brute force on every seed", not wrong, "; ".join(wrong[:8]))
     results.check("the random fleets show every term and cause several times",
-                  min(seen.values()) >= 5, str(seen))
+                  min([*seen.values(), *seen_stores]) >= 5, f"{seen} {seen_stores}")
 
 
 def check_examples(results, program):
@@ -243,6 +312,40 @@ def check_layer_chains(results, command):
     results.equal("layer: chains with copies are shown", [row["copies"] for row in rows], [1])
 
 
+def check_orphaned_store(results, program, folder):
+    """A store that no engine uses is in the sums, and every answer about bytes says what it holds."""
+    path = os.path.join(folder, "orphaned.db")
+    command = Command(program, path)
+    db = CensusDb(path, now=int(time.time()))
+    db.layer("os", 40960)
+    host = db.host("one")
+    for key, state in (("new", 1), ("old", 6)):
+        store = db.store(host, key=key, state=state, root=f"/var/lib/{key}")
+        db.put(store, db.image("app", ["os"]), ["app:1"])
+        db.measured(store, ["os"], 45056)
+        db.space(store, ORPHANS, "leftover", 4096)
+        db.container(store, key, db.images["app"], kube_namespace="shop" if key == "new" else "",
+                     kube_pod="shop-0" if key == "new" else "")
+    db.close()
+    for words in (["summary"], ["duplicates"], ["host", "one"]):
+        results.check(f"{words[0]}: tells of an orphaned store and its bytes",
+                      "1 store is orphaned: no engine uses it any more. Removing it would free "
+                      "48.0 KiB" in command.run(*words).stdout, command.run(*words).stdout)
+    results.equal("an orphaned store's copies count", command.ask("summary")["ledger"]["copies"], 2)
+    results.check("hosts: orphaned stores are shown where there are any",
+                  "ORPHANED STORES" in command.run("hosts").stdout)
+    results.equal("host: each store says what it holds",
+                  [(row["state"], row["measured_bytes"]) for row in
+                   command.ask("host", "one")["stores"]], [("ok", 49152), ("orphaned", 49152)])
+    for words in (["host", "one"], ["image", "app:1"]):
+        results.equal(f"{words[0]}: containers with their pods",
+                      sorted((row["name"], row["kube_namespace"] or "", row["kube_pod"] or "")
+                             for row in command.ask(*words)["containers"]),
+                      [("new", "shop", "shop-0"), ("old", "", "")])
+        results.check(f"{words[0]}: the pod stands in the table",
+                      "shop-0" in command.run(*words).stdout)
+
+
 def check_redacted(results, program, folder):
     """Redacted configs that only one host can say leave an answer complete, in every report."""
     path = os.path.join(folder, "redacted.db")
@@ -332,6 +435,7 @@ def main():
         check_sentence(results, command)
         check_layer_chains(results, command)
         check_redacted(results, program, folder)
+        check_orphaned_store(results, program, folder)
         check_status(results, command, complete=True)
         check_usage(results, command)
         db.db = sqlite3.connect(database)

@@ -14,12 +14,14 @@ import counters
 
 SCHEMA = os.path.join(os.path.dirname(__file__), "..", "..", "collector", "store", "schema")
 APPLICATION_ID = 0x4C43656E
-TABLES = ("001.sql", "002.sql")
+TABLES = ("001.sql", "002.sql", "003.sql")
 
 BY_CONFIG, BY_MANIFEST = 1, 2
 EXTRA, MISSING = 1, 2
 RUNNING, STOPPED, RUN_UNKNOWN = 1, 2, 3
 BLOBS, ORPHANS, OUTSIDE, TOTAL = 2, 3, 4, 5
+GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
+ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
 
 
 def digest(text):
@@ -154,6 +156,20 @@ class CensusDb:
     def image_id(self, name):
         return "sha256:" + digest(f"image {name}").hex()
 
+    def manifest(self, image, blobs, name=None, document=1):
+        """A manifest of an image, by the name of either. blobs: bytes, or (bytes, name, media
+        type), of each layer, the lowest first."""
+        value = digest(f"manifest {name or image}")
+        self.insert("document", kind=2, digest=value, state=document, bytes=b"{}", rules=0, cuts=0,
+                    received_s=self.now - 864000)
+        number = self.insert("manifest", digest=value, config=digest(f"image {image}"),
+                             layer_count=len(blobs))
+        for i, blob in enumerate(blobs):
+            amount, blob_name, media_type = blob if isinstance(blob, tuple) else (
+                blob, f"{name or image} {i}", GZIP)
+            self.insert("manifest_blob", manifest_id=number, position=i,
+                        digest=digest(f"blob {blob_name}"), bytes=amount, media_type=media_type)
+
     def name(self, text):
         if text not in self.names:
             self.names[text] = self.insert("name", text=text)
@@ -196,9 +212,13 @@ class CensusDb:
         self.insert("exception", store_id=store, chain_id=self.chain(layer_names)[0], kind=kind,
                     layer_id=self.layer(layer_names[-1])[0])
 
-    def container(self, store, container, image, state=RUNNING):
+    def container(self, store, container, image, state=RUNNING, **columns):
         self.insert("container", store_id=store, container=digest(container).hex(),
-                    image_id=image, name=container, state=state, since_s=self.now - 600)
+                    image_id=image, name=container, state=state, since_s=self.now - 600, **columns)
+
+    def origin(self, store, layer_name, repository):
+        self.insert("origin", store_id=store, layer_id=self.layer(layer_name)[0],
+                    name_id=self.name(repository))
 
     def space(self, store, kind_class, kind, amount, count=1, upper_bound=0):
         self.db.execute("INSERT INTO space VALUES (?, ?, ?, ?, ?, ?)",

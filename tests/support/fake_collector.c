@@ -64,6 +64,7 @@ static void keep(struct fake_collector *c, uint64_t generation)
 static void hear_hello(struct fake_collector *c, const struct rec_hello *hello)
 {
     struct wire_collector_msg m = {.kind = WIRE_WELCOME};
+    uint32_t capability = REC_CAP_ORIGINS;
 
     c->hello_generation = hello->generation;
     if (c->silent)
@@ -75,6 +76,8 @@ static void hear_hello(struct fake_collector *c, const struct rec_hello *hello)
     m.welcome.sums = c->sums;
     m.welcome.sum_count = c->sum_count;
     m.welcome.heartbeat_ms = c->heartbeat_ms;
+    m.welcome.capabilities = &capability;
+    m.welcome.capability_count = c->takes_origins;
     fake_collector_say(c, &m);
 }
 
@@ -140,6 +143,9 @@ static void hear(struct fake_collector *c, const struct wire_agent_msg *m)
         break;
     case WIRE_USE:
         c->containers = m->use.container_count;
+        break;
+    case WIRE_ORIGINS:
+        c->origins = (m->origins.continued ? c->origins : 0) + m->origins.origin_count;
         break;
     case WIRE_DOCUMENT:
         hear_document(c, &m->document);

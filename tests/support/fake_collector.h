@@ -11,7 +11,7 @@
 #include "common/grpc.h"
 #include "common/wire.h"
 
-enum { FAKE_LOG = 256, FAKE_STORES = 8, FAKE_KINDS = WIRE_HEARTBEAT + 1 };
+enum { FAKE_LOG = 256, FAKE_STORES = 8, FAKE_KINDS = WIRE_ORIGINS + 1 };
 
 struct fake_collector {
     uv_loop_t *loop;
@@ -22,6 +22,7 @@ struct fake_collector {
     /* what it does; set before or between */
     bool silent; /* never answers the hello */
     bool no_ack; /* does not acknowledge */
+    bool takes_origins;
     uint32_t heartbeat_ms;
 
     /* what it holds: told in the welcome, kept up by itself */
@@ -38,6 +39,7 @@ struct fake_collector {
     size_t store_count, gone;
     enum rec_store_state state; /* of the last store named */
     size_t containers;          /* of the last use */
+    size_t origins;             /* of the last list of them, all its messages together */
     struct buf document;
     struct rec_document last_document;
     char declined[128];

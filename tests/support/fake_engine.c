@@ -8,14 +8,16 @@
 #include "common/check.h"
 #include "common/cleanup.h"
 
-enum { STORES = 8, WORDS = 300, WORDS_TEXT = 8192, PATH_TEXT = 64 };
+enum { STORES = 8, WORDS = 300, WORDS_TEXT = 8192, PATH_TEXT = 64, WATCHES_TEXT = 1024 };
 
 struct fake_store {
     char path[PATH_TEXT], place[PATH_TEXT], words[WORDS_TEXT], container[PATH_TEXT];
+    char watches[WATCHES_TEXT];
     enum rec_run_state run; /* 0: no container */
     enum err_kind failing;
-    bool hanging, down, moving;
-    unsigned token, reads, checks, comparisons;
+    bool hanging, down, moving, orphaned, manifests;
+    unsigned stuck; /* looks that hang */
+    unsigned token, looks, reads, checks, comparisons, origins;
 };
 
 static struct {
@@ -87,6 +89,19 @@ void fake_engine_run(const char *path, enum rec_run_state state, const char *nam
     pthread_mutex_unlock(&fake.lock);
 }
 
+void fake_engine_origins(const char *path, unsigned count)
+{
+    pthread_mutex_lock(&fake.lock);
+    must_find(path)->origins = count;
+    must_find(path)->token++;
+    pthread_mutex_unlock(&fake.lock);
+}
+
+void fake_engine_give_manifests(const char *path)
+{
+    SET(path, manifests, true);
+}
+
 void fake_engine_fail(const char *path, enum err_kind kind)
 {
     SET(path, failing, kind);
@@ -105,6 +120,16 @@ void fake_engine_hang(const char *path, bool hang)
     SET(path, hanging, hang);
 }
 
+bool fake_engine_hangs(const char *path)
+{
+    bool hangs;
+
+    pthread_mutex_lock(&fake.lock);
+    hangs = must_find(path)->stuck > 0;
+    pthread_mutex_unlock(&fake.lock);
+    return hangs;
+}
+
 void fake_engine_daemon(const char *path, bool up)
 {
     SET(path, down, !up);
@@ -115,6 +140,29 @@ void fake_engine_place(const char *path, const char *place)
     pthread_mutex_lock(&fake.lock);
     snprintf(must_find(path)->place, PATH_TEXT, "%s", place);
     pthread_mutex_unlock(&fake.lock);
+}
+
+void fake_engine_orphan(const char *path, bool orphaned)
+{
+    SET(path, orphaned, orphaned);
+}
+
+void fake_engine_watch(const char *path, const char *paths)
+{
+    pthread_mutex_lock(&fake.lock);
+    check(strlen(paths) < WATCHES_TEXT);
+    snprintf(must_find(path)->watches, WATCHES_TEXT, "%s", paths);
+    pthread_mutex_unlock(&fake.lock);
+}
+
+unsigned fake_engine_looks(const char *path)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&fake.lock);
+    n = must_find(path)->looks;
+    pthread_mutex_unlock(&fake.lock);
+    return n;
 }
 
 unsigned fake_engine_reads(const char *path)
@@ -161,6 +209,21 @@ char *fake_engine_config(const char *word)
     return text;
 }
 
+char *fake_engine_manifest(const char *word)
+{
+    const char *note = strncmp(word, "secret", 6) == 0 ? "app.token" : "app.team";
+    struct digest config = fake_engine_image(word);
+    struct digest blob = digest_of(word, strlen(word));
+    char config_text[DIGEST_TEXT], blob_text[DIGEST_TEXT];
+    char *text;
+
+    check(asprintf(&text,
+                   "{ \"schemaVersion\":2,\"config\":{\"digest\":\"%s\",\"size\":7},\"layers\":"
+                   "[{\"digest\":\"%s\",\"size\":100}],\"annotations\":{\"%s\":\"hunter2\"}}",
+                   digest_text(&config, config_text), digest_text(&blob, blob_text), note) > 0);
+    return text;
+}
+
 struct digest fake_engine_image(const char *word)
 {
     AUTO_FREE char *config = fake_engine_config(word);
@@ -185,8 +248,11 @@ static struct fake_store *enter(const struct engine_root *root, struct err *err)
     struct fake_store *s;
 
     pthread_mutex_lock(&fake.lock);
-    while ((s = find(root->path)) != NULL && s->hanging)
+    while ((s = find(root->path)) != NULL && s->hanging) {
+        s->stuck++;
         pthread_cond_wait(&fake.released, &fake.lock);
+        s->stuck--;
+    }
     if (s != NULL && s->failing == ERR_NONE)
         return s;
     err_set(err, s != NULL ? s->failing : ERR_NOT_FOUND, "%s says no", root->path);
@@ -211,6 +277,7 @@ static int fake_find(const struct engine_options *options, struct engine_roots *
 
         snprintf(root.path, sizeof(root.path), "%s", fake.stores[i].path);
         snprintf(root.socket, sizeof(root.socket), "/nonexistent/%s", fake.stores[i].path);
+        root.orphaned = fake.stores[i].orphaned;
         rc = engine_roots_add(roots, &root, err);
     }
     pthread_mutex_unlock(&fake.lock);
@@ -231,8 +298,34 @@ static int fake_token(const struct engine_root *root, struct engine_token *out, 
     if (s == NULL)
         return -1;
     put_token(s, out);
+    s->looks++;
     leave();
     return 0;
+}
+
+static int fake_watches(const struct engine_root *root, struct engine_paths *out, struct err *err)
+{
+    char copy[WATCHES_TEXT];
+    struct fake_store *s = enter(root, err);
+    char *rest = copy;
+    char *path;
+    int rc = 0;
+
+    if (s == NULL)
+        return -1;
+    snprintf(copy, sizeof(copy), "%s", s->watches);
+    leave();
+    while (rc == 0 && (path = strsep(&rest, " ")) != NULL)
+        if (path[0] != '\0')
+            rc = engine_paths_add(out, path, err);
+    return rc;
+}
+
+static enum rec_store_state state_of(const struct engine_root *root, const struct fake_store *s)
+{
+    if (s->moving)
+        return REC_STORE_MOVING;
+    return root->orphaned ? REC_STORE_ORPHANED : REC_STORE_OK;
 }
 
 static char *text_in(struct arena *arena, const char *text)
@@ -276,9 +369,27 @@ static void put_use(struct engine_reading *r, const struct fake_store *s)
     r->use.containers[0] = (struct rec_container){.image = r->content.images[0].id,
                                                   .id = "c1",
                                                   .name = text_in(r->arena, s->container),
+                                                  .kube_namespace = "",
+                                                  .kube_pod = "",
                                                   .state = s->run,
                                                   .since_age_ms = 1000};
     r->use.container_count = 1;
+}
+
+/* Layers by number, all from one repository. */
+static void put_origins(struct engine_reading *r, const struct fake_store *s)
+{
+    r->origins.key = r->content.store.key;
+    r->origins.origins = arena_array(r->arena, s->origins, sizeof(*r->origins.origins), NULL);
+    r->origins.origin_count = s->origins;
+    for (unsigned i = 0; i < s->origins; i++) {
+        struct rec_origin *origin = &r->origins.origins[i];
+
+        origin->repository = FAKE_REPOSITORY;
+        origin->diff.bytes[0] = (uint8_t)(i >> 16);
+        origin->diff.bytes[1] = (uint8_t)(i >> 8);
+        origin->diff.bytes[2] = (uint8_t)i;
+    }
 }
 
 static int fake_read(struct engine_root *root, const struct engine_options *options,
@@ -303,11 +414,13 @@ static int fake_read(struct engine_root *root, const struct engine_options *opti
         .root = text_in(r->arena, s->path),
         .fs_type = "ext4",
         .block_size = 4096,
-        .state = s->moving ? REC_STORE_MOVING : REC_STORE_OK,
+        .state = state_of(root, s),
         .error = "",
+        .manifests = s->manifests,
     };
     put_images(r, s->words);
     put_use(r, s);
+    put_origins(r, s);
     put_token(s, &r->token);
     s->reads++;
     leave();
@@ -320,19 +433,22 @@ static int fake_document(const struct engine_root *root, enum rec_document_kind 
 {
     AUTO_FREE char *copy = NULL;
     char *rest, *word;
+    bool gives;
     struct fake_store *s = enter(root, err);
 
     if (s == NULL)
         return -1;
     copy = strdup(s->words);
+    gives = kind == REC_DOC_CONFIG || s->manifests;
     leave();
     rest = copy;
-    while (kind == REC_DOC_CONFIG && (word = strsep(&rest, " ")) != NULL) {
-        struct digest id = fake_engine_image(word);
-        AUTO_FREE char *config = fake_engine_config(word);
+    while (gives && (word = strsep(&rest, " ")) != NULL) {
+        AUTO_FREE char *text =
+            kind == REC_DOC_CONFIG ? fake_engine_config(word) : fake_engine_manifest(word);
+        struct digest id = digest_of(text, strlen(text));
 
         if (digest_eq(&id, digest))
-            return buf_add_str(out, config, err);
+            return buf_add_str(out, text, err);
     }
     return err_set(err, ERR_NOT_FOUND, "no such document");
 }
@@ -372,6 +488,7 @@ const struct engine_driver fake_driver = {
     .name = "fake",
     .find = fake_find,
     .token = fake_token,
+    .watches = fake_watches,
     .read = fake_read,
     .document = fake_document,
     .answers = fake_answers,

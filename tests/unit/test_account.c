@@ -2,6 +2,7 @@
 #include "tests/support/unit.h"
 
 #include <stdlib.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "agent/account.h"
@@ -106,6 +107,14 @@ static void an_empty_store_is_metadata_only(void **state)
                      bytes_of(f, REC_SPACE_TOTAL, "roots"));
 }
 
+static void make_old(const struct fixture *f, const char *name)
+{
+    const struct timeval times[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    char path[PATH_MAX];
+
+    assert_int_equal(utimes(tempdir_path(&f->dir, name, path), times), 0);
+}
+
 static void every_byte_of_a_store_has_one_place(void **state)
 {
     struct fixture *f = *state;
@@ -119,6 +128,8 @@ static void every_byte_of_a_store_has_one_place(void **state)
                            : "docker/overlay2/" BUILDKIT_ID "/diff/x",
                        "left over");
     tempdir_write_text(&f->dir, "docker/tmp/GetImageBlob123", "half a blob");
+    tempdir_write_text(&f->dir, "docker/tmp/GetImageBlob124", "half a blob of long ago");
+    make_old(f, "docker/tmp/GetImageBlob124");
     tempdir_write_text(&f->dir, "docker/tmp/other", "not ours");
     account(f);
     assert_int_equal(f->account.spaces.copies_measured, 2);
@@ -126,6 +137,8 @@ static void every_byte_of_a_store_has_one_place(void **state)
     assert_true(bytes_of(f, REC_SPACE_OUTSIDE, "container-writable") > 0);
     assert_true(bytes_of(f, REC_SPACE_ORPHANS, "leftover") > 0);
     assert_true(bytes_of(f, REC_SPACE_ORPHANS, "partial") > 0);
+    assert_int_equal(bytes_of(f, REC_SPACE_OUTSIDE, "pulling"),
+                     bytes_of(f, REC_SPACE_ORPHANS, "partial"));
     assert_int_equal(bytes_of(f, REC_SPACE_ORPHANS, "build-cache"), 0);
 }
 
@@ -185,6 +198,22 @@ static void a_stop_ends_the_account(void **state)
                  ERR_CANCELED, "stopped");
 }
 
+static void what_only_an_api_tells_is_counted_and_not_measured(void **state)
+{
+    struct fixture *f = *state;
+    struct measure_limits limits = {0};
+    struct engine_copy copies[2] = {{.needed = true}, {.needed = true}};
+    struct engine_reading reading = {
+        .content.store = {.driver = "overlay2", .fs_type = ""}, .copies = copies, .copy_count = 2};
+    struct err err;
+
+    assert_ok(account_store(&f->root, &reading, &limits, on_copy, f, &f->account, &err));
+    assert_int_equal(f->copies, 0);
+    assert_int_equal(f->account.spaces.copies_total, 2);
+    assert_int_equal(f->account.spaces.copies_measured, 0);
+    assert_int_equal(f->account.spaces.space_count, 0);
+}
+
 #define with_store(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -197,6 +226,7 @@ int main(void)
         with_store(a_copy_that_is_not_there_is_told),
         with_store(a_copy_that_is_a_file_stops_no_other),
         with_store(a_stop_ends_the_account),
+        with_store(what_only_an_api_tells_is_counted_and_not_measured),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,7 @@
 #include "agent/options.h"
 #include "common/cleanup.h"
 
-#define ARGS_MAX 16
+#define ARGS_MAX 32
 
 /* Parses and checks "layercensus-agent WORDS". */
 static int parse(const char *words, struct options *o, struct err *err)
@@ -42,7 +42,57 @@ static void good_options_are_understood(void **state)
     assert_int_equal(o.lifetime, 1);
     assert_false(o.api);
     assert_true(o.find && o.measure && o.container_names);
-    assert_int_equal(o.look_ms, 2000);
+    assert_int_equal(o.look_ms, 60000);
+    assert_string_equal(o.docker_socket, "/var/run/docker.sock");
+    assert_string_equal(o.containerd_socket, "/run/containerd/containerd.sock");
+}
+
+static void every_engine_is_told_what_belongs_to_it(void **state)
+{
+    AUTO(options_free) struct options o = {0};
+    struct engine_options e;
+    struct err err = {0};
+
+    (void)state;
+    assert_ok(parse("run --collector h --engine docker --skip /srv/a/ --skip / --docker-root /d1/ "
+                    "--docker-root /d2 --containerd-root /c --storage-root /s/root --oci-layout /o "
+                    "--docker-socket /d.sock --containerd-socket /c.sock --no-container-names",
+                    &o, &err));
+    e = options_engine(&o);
+    assert_int_equal(e.only.count, 1);
+    assert_string_equal(e.only.items[0], "docker");
+    assert_int_equal(e.skip.count, 2);
+    assert_string_equal(e.skip.items[0], "/srv/a");
+    assert_string_equal(e.skip.items[1], "/");
+    assert_int_equal(e.docker_roots.count, 2);
+    assert_string_equal(e.docker_roots.items[0], "/d1");
+    assert_string_equal(e.docker_roots.items[1], "/d2");
+    assert_int_equal(e.containerd_roots.count, 1);
+    assert_string_equal(e.containerd_roots.items[0], "/c");
+    assert_int_equal(e.storage_roots.count, 1);
+    assert_string_equal(e.storage_roots.items[0], "/s/root");
+    assert_int_equal(e.layouts.count, 1);
+    assert_string_equal(e.layouts.items[0], "/o");
+    assert_string_equal(e.docker_socket, "/d.sock");
+    assert_string_equal(e.containerd_socket, "/c.sock");
+    assert_true(e.find && e.use_api);
+    assert_false(e.container_names);
+}
+
+static void without_finding_one_named_store_of_any_kind_is_enough(void **state)
+{
+    static const char *const named[] = {"--docker-root /x", "--containerd-root /x",
+                                        "--storage-root /x", "--oci-layout /x"};
+
+    (void)state;
+    for (size_t i = 0; i < unit_count(named); i++) {
+        AUTO(options_free) struct options o = {0};
+        struct err err = {0};
+        char words[100];
+
+        snprintf(words, sizeof(words), "run --collector h --no-find %s", named[i]);
+        assert_ok(parse(words, &o, &err));
+    }
 }
 
 static void nonsense_is_refused_with_what_was_expected(void **state)
@@ -66,6 +116,14 @@ static void nonsense_is_refused_with_what_was_expected(void **state)
         {"run --collector h --docker-root x", "absolute path"},
         {"run --collector h --host-root x", "absolute path"},
         {"run --collector h --no-find", "--docker-root"},
+        {"run --collector h --no-find --engine docker --oci-layout /x", "that --engine allows"},
+        {"run --collector h --engine dokcer", "--engine \"dokcer\": expected one of"},
+        {"run --collector h --skip x", "--skip \"x\": expected an absolute path"},
+        {"run --collector h --containerd-root x", "--containerd-root \"x\""},
+        {"run --collector h --storage-root x", "--storage-root \"x\""},
+        {"run --collector h --oci-layout x", "--oci-layout \"x\""},
+        {"run --collector h --containerd-socket x", "--containerd-socket \"x\""},
+        {"scan --engine podman", "expected one of"},
         {"run --collector h --reconnect-min 10s --reconnect-max 1s", "--reconnect-max"},
         {"run --collector h --scan-interval 1s --look-interval 5s", "--scan-interval"},
         {"run --collector h --look-interval soon", "look-interval"},
@@ -121,17 +179,20 @@ static void a_named_root_is_all_that_scan_reads(void **state)
     struct err err = {0};
 
     (void)state;
-    assert_ok(parse("scan --root /srv/docker", &o, &err));
+    assert_ok(parse("scan --root /srv/docker/ --docker-root /other --oci-layout /o", &o, &err));
     e = options_engine(&o);
     assert_false(e.find);
-    assert_int_equal(e.docker_root_count, 1);
-    assert_string_equal(e.docker_roots[0], "/srv/docker");
+    assert_int_equal(e.docker_roots.count, 1);
+    assert_string_equal(e.docker_roots.items[0], "/srv/docker");
+    assert_int_equal(e.containerd_roots.count + e.storage_roots.count + e.layouts.count, 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_options_are_understood),
+        cmocka_unit_test(every_engine_is_told_what_belongs_to_it),
+        cmocka_unit_test(without_finding_one_named_store_of_any_kind_is_enough),
         cmocka_unit_test(nonsense_is_refused_with_what_was_expected),
         cmocka_unit_test(what_a_collector_would_refuse_is_refused_at_the_start),
         cmocka_unit_test(a_named_root_is_all_that_scan_reads),

@@ -155,8 +155,8 @@ static void use_replaces_what_was_said_before(void **state)
 {
     struct digest id = rig_digest('I', 1);
     struct rec_container list[] = {
-        {id, "b", "db", REC_RUNNING, 5000},
-        {id, "a", "", REC_STOPPED, -1},
+        {id, "b", "db", "shop", "db-0", REC_RUNNING, 5000},
+        {id, "a", "", "", "", REC_STOPPED, -1},
     };
     struct rec_use use = {rig_key(1), 0, list, 2};
     struct err err;
@@ -167,6 +167,13 @@ static void use_replaces_what_was_said_before(void **state)
     assert_string_equal(
         rig_text(&rig, "SELECT group_concat(container || coalesce(since_s, '')) FROM container"),
         "a,b1995");
+    assert_string_equal(
+        rig_text(&rig, "SELECT group_concat(kube_namespace || '/' || kube_pod) FROM container"),
+        "/,shop/db-0");
+    list[0].kube_pod = "db-1";
+    assert_ok(RIG_APPLY(&rig, apply_use(rig.store, one, &use, 2000000, &err)));
+    assert_string_equal(rig_text(&rig, "SELECT kube_pod FROM container_now WHERE name = 'db'"),
+                        "db-1");
     list[0].id = "c";
     assert_ok(RIG_APPLY(&rig, apply_use(rig.store, one, &use, 3000000, &err)));
     assert_string_equal(rig_text(&rig, "SELECT group_concat(container) FROM container"), "a,c");
@@ -179,7 +186,7 @@ static void a_reference_does_not_change_what_an_image_is_known_by(void **state)
 {
     struct digest id = rig_digest('M', 1);
     struct rec_content *c = rig_content(&rig, 1);
-    struct rec_container list[] = {{id, "a", "", REC_RUNNING, -1}};
+    struct rec_container list[] = {{id, "a", "", "", "", REC_RUNNING, -1}};
     struct rec_use use = {rig_key(1), 0, list, 1};
     struct err err;
 
@@ -194,7 +201,7 @@ static void a_reference_does_not_change_what_an_image_is_known_by(void **state)
 static void a_start_that_only_wobbles_is_no_change(void **state)
 {
     struct digest id = rig_digest('I', 1);
-    struct rec_container list[] = {{id, "a", "", REC_RUNNING, 60000}};
+    struct rec_container list[] = {{id, "a", "", "", "", REC_RUNNING, 60000}};
     struct rec_use use = {rig_key(1), 0, list, 1};
     struct err err;
 

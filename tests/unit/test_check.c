@@ -13,6 +13,30 @@ static struct store_rig rig;
 
 static const unsigned layers[] = {1, 2, 3};
 
+/* The image's manifest, of three blobs. */
+static void put_manifest(int64_t host, const struct digest *image)
+{
+    char text[1024], hex[DIGEST_TEXT];
+    size_t len =
+        (size_t)snprintf(text, sizeof(text), "{\"config\":{\"digest\":\"%s\"},\"layers\":[",
+                         digest_text(image, hex));
+    enum apply_verdict verdict;
+    struct digest id;
+    struct err err;
+
+    for (unsigned i = 0; i < 3; i++) {
+        struct digest blob = rig_digest('B', i);
+
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s{\"digest\":\"%s\",\"size\":9}",
+                                i > 0 ? "," : "", digest_text(&blob, hex));
+    }
+    len += (size_t)snprintf(text + len, sizeof(text) - len, "]}");
+    id = digest_of(text, len);
+    assert_ok(
+        RIG_APPLY(&rig, apply_document(rig.store, host, REC_DOC_MANIFEST, &id,
+                                       (const uint8_t *)text, len, 0, 0, 1020000, &verdict, &err)));
+}
+
 static void make_sound_one(void)
 {
     struct digest id, chain = rig_digest('C', 1), diff = rig_digest('L', 8);
@@ -29,6 +53,7 @@ static void make_sound_one(void)
     rig_exception(&rig, c, REC_CHAIN_EXTRA, &chain, &diff);
     rig_inventory(&rig, host, 1, c, 1010);
     rig_document(&rig, host, &id, text, 0, 1020);
+    put_manifest(host, &id);
 }
 
 static void ignore(const char *line, void *arg)
@@ -56,11 +81,26 @@ static uint64_t quick_findings(void)
     "INSERT INTO presence (store_id, listing_id, from_s, gone_after_s, gone_s) "                   \
     "VALUES (1, 2, " from ", " gone ", " gone ");"
 
+/* One way to damage it, and what check says. */
+struct damage {
+    const char *sql, *words;
+};
+
+static void assert_found(const struct damage *damage)
+{
+    make_sound_one();
+    assert_int_equal(rig_check(&rig, NULL), 0);
+    rig_execute(&rig, "PRAGMA foreign_keys = OFF");
+    rig_execute(&rig, damage->sql);
+    assert_true(rig_check(&rig, damage->words) > 0);
+    assert_true(quick_findings() > 0);
+    rig.damaged = true;
+    rig_close(&rig);
+}
+
 static void each_damage_is_found(void **state)
 {
-    static const struct {
-        const char *sql, *words;
-    } cases[] = {
+    static const struct damage cases[] = {
         {"UPDATE store SET sum = zeroblob(32)", "store: 1: digest of its rows expected"},
         {"UPDATE listing SET unpacked = 0", "digest of its rows"},
         {"UPDATE name SET text = 'debian:11' WHERE text = 'debian:12'", "digest of its rows"},
@@ -107,6 +147,9 @@ static void each_damage_is_found(void **state)
          "VALUES (randomblob(16), 1, zeroblob(32), 1, 1)",
          "2 incarnations at once"},
         {"DELETE FROM host", "incarnation: row 1 names a row of host"},
+        {"INSERT INTO origin VALUES (1, 99, 1)", "origin: row -1 names a row of layer"},
+        {"INSERT INTO origin VALUES (1, 1, 1); UPDATE store SET gone_s = 1015, gone_after_s = 1012",
+         "origin: rows of store 1, which is gone"},
         {"UPDATE count_chain SET copies = 5 WHERE chain_id = 2",
          "count_chain: chain 2: copies 5, recomputed 1"},
         {"UPDATE count_chain SET copies = 5 WHERE chain_id = 2",
@@ -122,16 +165,28 @@ static void each_damage_is_found(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < unit_count(cases); i++) {
-        make_sound_one();
-        assert_int_equal(rig_check(&rig, NULL), 0);
-        rig_execute(&rig, "PRAGMA foreign_keys = OFF");
-        rig_execute(&rig, cases[i].sql);
-        assert_true(rig_check(&rig, cases[i].words) > 0);
-        assert_true(quick_findings() > 0);
-        rig.damaged = true;
-        rig_close(&rig);
-    }
+    for (size_t i = 0; i < unit_count(cases); i++)
+        assert_found(&cases[i]);
+}
+
+static void each_damage_of_a_manifest_is_found(void **state)
+{
+    static const struct damage cases[] = {
+        {"UPDATE document SET kind = 3 WHERE kind = 2", "kind expected 2, got 3"},
+        {"UPDATE document SET kind = 3 WHERE kind = 2", "without a document that is believed"},
+        {"DELETE FROM manifest_blob; DELETE FROM manifest", "manifest: of document 2: missing"},
+        {"UPDATE document SET bytes = x'00' WHERE kind = 2", "manifest: of document 2: too much"},
+        {"UPDATE manifest SET config = randomblob(32)", "not what its document says"},
+        {"UPDATE manifest SET layer_count = 2", "not what its document says"},
+        {"DELETE FROM manifest_blob WHERE position = 2", "not the blobs of its document"},
+        {"UPDATE manifest_blob SET bytes = 8 WHERE position = 1", "not the blobs of its document"},
+        {"UPDATE manifest_blob SET media_type = 'a'", "not the blobs of its document"},
+        {"DELETE FROM manifest", "manifest_blob: row -1 names a row of manifest"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < unit_count(cases); i++)
+        assert_found(&cases[i]);
 }
 
 static void a_stay_may_have_several_rows(void **state)
@@ -182,8 +237,10 @@ static void rows_that_point_nowhere_are_findings(void **state)
         "INSERT INTO copy VALUES (1, 99, 1, 0)",
         "INSERT INTO copy VALUES (1, 1, 9223372036854775807, 0)",
         "INSERT INTO copy VALUES (99, 1, 1, 0)",
-        "INSERT INTO container VALUES (1, 'c', 99, '', 1, NULL)",
-        "INSERT INTO container VALUES (99, 'c', 1, '', 1, NULL)",
+        "INSERT INTO container VALUES (1, 'c', 99, '', 1, NULL, '', '')",
+        "INSERT INTO container VALUES (99, 'c', 1, '', 1, NULL, '', '')",
+        "INSERT INTO origin VALUES (99, 1, 1)",
+        "INSERT INTO origin VALUES (1, 1, 99)",
         "INSERT INTO space VALUES (99, 2, 'kept', 1, 1, 0)",
         "INSERT INTO space VALUES (1, 2, 'kept', -1, 1, 0)",
         "UPDATE incarnation SET host_id = 99",
@@ -305,6 +362,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_damage_is_found),
+        cmocka_unit_test(each_damage_of_a_manifest_is_found),
         cmocka_unit_test(a_stay_may_have_several_rows),
         cmocka_unit_test(rows_that_point_nowhere_are_findings),
         cmocka_unit_test(of_many_alike_the_first_are_told_and_all_are_counted),

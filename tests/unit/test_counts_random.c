@@ -113,7 +113,7 @@ static int hello(struct err *err)
 static void list_image(struct rec_content *c, unsigned i)
 {
     struct rec_image *image = rig_image(&rig, c, &images[i].id, !one_in(4));
-    char name[16];
+    char name[32];
 
     for (unsigned n = any(3); n > 0; n--) {
         snprintf(name, sizeof(name), "app-%u:%u", i, n);
@@ -175,8 +175,9 @@ static int inventory(struct err *err)
 
 static int use(struct err *err)
 {
-    struct rec_container list[] = {
-        {.id = "a", .name = ""}, {.id = "b", .name = ""}, {.id = "c", .name = ""}};
+    struct rec_container list[] = {{.id = "a", .name = "", .kube_namespace = "", .kube_pod = ""},
+                                   {.id = "b", .name = "", .kube_namespace = "", .kube_pod = ""},
+                                   {.id = "c", .name = "", .kube_namespace = "", .kube_pod = ""}};
     struct rec_use u = {rig_key(1 + any(KEYS)), 0, list, any(4)};
 
     for (size_t i = 0; i < u.container_count; i++) {

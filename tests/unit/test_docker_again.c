@@ -349,22 +349,22 @@ static void a_layer_written_into_is_seen_by_reading_afresh_only(void **state)
 static void what_changed_just_now_is_not_kept(void **state)
 {
     struct fixture *f = *state;
-    struct docker_stamp now, later;
+    struct file_stamp now, later;
     AUTO_FD int fd = -1;
 
     tempdir_write_text(&f->dir, "docker/file", "1");
     fd = docker_open_below(&f->root, "", NULL);
-    now = docker_stamp_at(fd, "file");
+    now = file_stamp_at(fd, "file");
     usleep(LATER_US);
-    later = docker_stamp_at(fd, "file");
-    assert_true(docker_stamp_eq(&later, &later));
-    assert_false(docker_stamp_eq(&now, &now) && !docker_stamp_eq(&now, &later));
+    later = file_stamp_at(fd, "file");
+    assert_true(file_stamp_eq(&later, &later));
+    assert_false(file_stamp_eq(&now, &now) && !file_stamp_eq(&now, &later));
     tempdir_write_text(&f->dir, "docker/file", "2");
-    now = docker_stamp_at(fd, "file");
-    assert_false(docker_stamp_eq(&later, &now));
-    assert_false(docker_stamp_eq(&now, &later));
-    now = docker_stamp_at(fd, "not there");
-    assert_false(docker_stamp_eq(&now, &now));
+    now = file_stamp_at(fd, "file");
+    assert_false(file_stamp_eq(&later, &now));
+    assert_false(file_stamp_eq(&now, &later));
+    now = file_stamp_at(fd, "not there");
+    assert_false(file_stamp_eq(&now, &now));
 }
 
 static void another_store_at_the_same_place_is_read_afresh(void **state)

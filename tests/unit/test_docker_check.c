@@ -245,8 +245,7 @@ static void a_configured_root_learns_its_daemons_socket(void **state)
     f->options.docker_socket = f->root.socket;
     assert_ok(docker_driver.find(&f->options, &roots, &err));
     assert_int_equal(roots.count, 0);
-    f->options.docker_roots = configured;
-    f->options.docker_root_count = 1;
+    f->options.docker_roots = (struct engine_texts){.items = configured, .count = 1};
     assert_ok(docker_driver.find(&f->options, &roots, &err));
     assert_int_equal(roots.count, 1);
     assert_string_equal(roots.items[0].socket, f->root.socket);

@@ -115,8 +115,7 @@ static void one_store_with_two_names_is_one_root(void **state)
     make_store(f, "data/docker", "overlay2");
     tempdir_mkdir(&f->dir, "var/lib");
     link_to(f, "/data/docker", "var/lib/docker");
-    f->options.docker_roots = roots;
-    f->options.docker_root_count = 1;
+    f->options.docker_roots = (struct engine_texts){.items = roots, .count = 1};
     find(f);
     assert_int_equal(f->roots.count, 1);
     assert_root(f, 0, "/data/docker", "overlay2");
@@ -163,8 +162,7 @@ static void only_configured_roots_are_used_where_finding_is_off(void **state)
     make_store(f, "var/lib/docker", "overlay2");
     make_store(f, "srv/a", "overlay2");
     f->options.find = false;
-    f->options.docker_roots = roots;
-    f->options.docker_root_count = 1;
+    f->options.docker_roots = (struct engine_texts){.items = roots, .count = 1};
     find(f);
     assert_int_equal(f->roots.count, 1);
     assert_root(f, 0, "/srv/a", "overlay2");
@@ -177,8 +175,7 @@ static void a_configured_root_that_is_not_there_says_so_when_read(void **state)
     struct fixture *f = *state;
     struct err err;
 
-    f->options.docker_roots = roots;
-    f->options.docker_root_count = 1;
+    f->options.docker_roots = (struct engine_texts){.items = roots, .count = 1};
     find(f);
     assert_int_equal(f->roots.count, 1);
     assert_root(f, 0, "/nowhere", "");
@@ -196,8 +193,7 @@ static void a_configured_root_must_be_absolute(void **state)
     struct fixture *f = *state;
     struct err err;
 
-    f->options.docker_roots = roots;
-    f->options.docker_root_count = 1;
+    f->options.docker_roots = (struct engine_texts){.items = roots, .count = 1};
     assert_fails(docker_driver.find(&f->options, &f->roots, &err), ERR_USAGE, "var/lib/docker");
 }
 

@@ -137,11 +137,16 @@ static void the_key_is_of_the_place_and_not_of_its_name(void **state)
     assert_fails(engine_store_key(&b, &f->root, "/none", &err), ERR_NOT_FOUND, "/none");
 }
 
-static void there_is_a_docker_driver(void **state)
+static void docker_completes_what_containerd_found(void **state)
 {
+    static const char *const names[] = {"containerd", "docker", "containers-storage", "oci-layout"};
+
     (void)state;
-    assert_string_equal(engine_drivers[0]->name, "docker");
-    assert_null(engine_drivers[1]);
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_equal(engine_drivers[i]->name, names[i]);
+        assert_int_equal(engine_drivers[i]->completes, i == 1);
+    }
+    assert_null(engine_drivers[4]);
 }
 
 #define with_dir(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -155,7 +160,7 @@ int main(void)
         cmocka_unit_test(a_root_is_added_once),
         cmocka_unit_test(roots_have_a_maximum),
         with_dir(the_key_is_of_the_place_and_not_of_its_name),
-        cmocka_unit_test(there_is_a_docker_driver),
+        cmocka_unit_test(docker_completes_what_containerd_found),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -153,6 +153,94 @@ static void a_state_alone_is_a_difference_without_content(void **state)
     assert_true(setsum_eq(&f->difference.stores[0].sum, &a->stores[0].sum));
 }
 
+static void use_differs_in_pods_too(void **state)
+{
+    struct rec_container x = {.id = "c", .name = "", .kube_namespace = "shop", .kube_pod = "web-0"};
+    struct rec_container y = x;
+    struct rec_use a = {.containers = &x, .container_count = 1};
+    struct rec_use b = {.containers = &y, .container_count = 1};
+
+    (void)state;
+    assert_true(inventory_use_eq(&a, &b));
+    y.kube_pod = "web-1";
+    assert_false(inventory_use_eq(&a, &b));
+    y = x;
+    y.kube_namespace = "";
+    assert_false(inventory_use_eq(&a, &b));
+}
+
+static void origins_differ_in_layers_and_repositories(void **state)
+{
+    struct rec_origin x[] = {{"a", {{1}}}, {"b", {{1}}}};
+    struct rec_origin y[] = {{"a", {{1}}}, {"c", {{1}}}};
+    struct rec_origins a = {.origins = x, .origin_count = 2};
+    struct rec_origins b = {.origins = y, .origin_count = 2};
+
+    (void)state;
+    assert_true(inventory_origins_eq(&a, &a));
+    assert_false(inventory_origins_eq(&a, &b));
+    b.origin_count = a.origin_count = 1;
+    assert_true(inventory_origins_eq(&a, &b));
+    a.origin_count = 2;
+    assert_false(inventory_origins_eq(&a, &b));
+}
+
+/* The parts, one after the other, are the whole; none but the first begins it anew. */
+static void origins_are_told_in_parts(void **state)
+{
+    struct rec_origin list[] = {{"aaaa", {{1}}}, {"bbbb", {{2}}}, {"cccc", {{3}}}};
+    struct rec_origins all = {.key = {{9}}, .origins = list, .origin_count = 3}, part;
+    size_t at = 0;
+
+    (void)state;
+    inventory_next_origins(&all, &at, 2 * 44, &part);
+    assert_false(part.continued);
+    assert_int_equal(part.origin_count, 2);
+    assert_true(rec_key_eq(&part.key, &all.key));
+    inventory_next_origins(&all, &at, 1, &part); /* one has room in any case */
+    assert_true(part.continued);
+    assert_int_equal(part.origin_count, 1);
+    assert_string_equal(part.origins[0].repository, "cccc");
+    assert_int_equal(at, 3);
+    all.origin_count = at = 0;
+    inventory_next_origins(&all, &at, 100, &part);
+    assert_false(part.continued);
+    assert_int_equal(part.origin_count, 0);
+}
+
+/* A reading of nothing but what is given. */
+static struct inventory_reading *reading_of(const struct rec_use *use,
+                                            const struct rec_origins *origins)
+{
+    struct engine_reading *r = calloc(1, sizeof(*r));
+    struct inventory_reading *out = NULL;
+    struct err err = {0};
+
+    assert_ok(arena_open(&r->arena, 1 << 20, &err));
+    r->use = *use;
+    r->origins = *origins;
+    assert_ok(inventory_reading_open(&out, r, &err));
+    return out;
+}
+
+static void a_secret_does_not_leave_in_a_pod_or_an_origin(void **state)
+{
+    struct rec_container c = {
+        .id = "c", .name = "", .kube_namespace = "ns-" TOKEN, .kube_pod = "pod-" TOKEN};
+    struct rec_origin list[] = {{"example.com/" TOKEN, {{1}}}, {"example.com/a", {{1}}}};
+    struct rec_use use = {.containers = &c, .container_count = 1};
+    struct rec_origins origins = {.origins = list, .origin_count = 2};
+    AUTO(inventory_reading_unref) struct inventory_reading *r = reading_of(&use, &origins);
+
+    (void)state;
+    assert_null(strstr(c.kube_namespace, TOKEN));
+    assert_null(strstr(c.kube_pod, TOKEN));
+    assert_int_equal(r->reading->origins.origin_count, 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_null(strstr(list[i].repository, TOKEN));
+    assert_true(rec_origin_cmp(&list[0], &list[1]) < 0);
+}
+
 static void a_store_that_is_left_out_is_gone(void **state)
 {
     struct fixture *f = *state;
@@ -274,6 +362,10 @@ int main(void)
         T(from_nothing_everything_is_new),
         T(a_difference_leads_to_the_digest_it_names),
         T(a_state_alone_is_a_difference_without_content),
+        T(use_differs_in_pods_too),
+        T(origins_differ_in_layers_and_repositories),
+        T(origins_are_told_in_parts),
+        T(a_secret_does_not_leave_in_a_pod_or_an_origin),
         T(a_store_that_is_left_out_is_gone),
         T(attributes_alone_change_no_content),
         T(no_secret_gets_into_an_inventory),

@@ -74,8 +74,8 @@ static void on_closed(void *arg)
 
 static const struct engine_options no_api = {.host_root = "", .docker_socket = ""};
 
-/* A store as it lies there, read by the real driver. */
-static void add_store(struct inventory *inv, struct engine_root *root)
+/* A store as it lies there, read by the real driver; by_api: as if its files could not be seen. */
+static void add_store(struct inventory *inv, struct engine_root *root, bool by_api)
 {
     struct engine_reading *reading = NULL;
     struct inventory_reading *shared = NULL;
@@ -83,6 +83,10 @@ static void add_store(struct inventory *inv, struct engine_root *root)
     struct err err = {0};
 
     assert_ok(root->driver->read(root, &no_api, NULL, &reading, &err));
+    for (size_t i = 0; by_api && i < reading->copy_count; i++)
+        reading->copies[i].directory = reading->copies[i].entry = NULL;
+    if (by_api)
+        reading->space_count = reading->space_root_count = 0;
     assert_ok(inventory_reading_open(&shared, reading, &err));
     standing.reading = shared;
     assert_ok(inventory_add(inv, &standing, &err));
@@ -97,8 +101,8 @@ static struct inventory *read_stores(struct fixture *f, struct engine_root *besi
 
     assert_ok(inventory_open(&inv, 2, &err));
     if (beside != NULL)
-        add_store(inv, beside);
-    add_store(inv, &f->root);
+        add_store(inv, beside, false);
+    add_store(inv, &f->root, false);
     inventory_finish(inv);
     return inv;
 }
@@ -290,6 +294,27 @@ static void a_layer_that_is_not_here_is_declined(void **state)
     run_until(f, f->declined == 1);
 }
 
+static void a_layer_that_only_an_api_tells_of_is_declined(void **state)
+{
+    struct fixture *f = *state;
+    struct rec_measure_wanted want = {.diff = f->diffs[0], .chain = f->diffs[0]};
+    AUTO(inventory_unref) struct inventory *unseen = NULL;
+    struct err err = {0};
+
+    assert_ok(inventory_open(&unseen, 1, &err));
+    add_store(unseen, &f->root, true);
+    inventory_finish(unseen);
+    measurer_set_inventory(f->measurer, unseen);
+    measurer_want(f->measurer, &want, 1);
+    run_until(f, f->spaces == 1 && f->declined == 1);
+    assert_non_null(strstr(f->declined_why, "cannot be seen"));
+    assert_int_equal(f->copies + f->missing + f->facts, 0);
+    measure(f); /* its files can be read now */
+    run_until(f, f->copies == LAYERS);
+    measurer_want(f->measurer, &want, 1);
+    run_until(f, f->facts == 1);
+}
+
 static void closing_in_the_middle_is_allowed(void **state)
 {
     measure(*state); /* teardown closes it at once */
@@ -407,6 +432,7 @@ int main(void)
         T(a_whole_tree_says_nothing_of_the_layer_unless_it_is_the_first),
         T(a_layer_that_lies_in_a_whole_tree_is_told_from_another_store),
         T(a_layer_that_is_not_here_is_declined),
+        T(a_layer_that_only_an_api_tells_of_is_declined),
         T(closing_in_the_middle_is_allowed),
         T(scan_prints_stores_images_and_measured_layers),
         T(scan_says_of_a_whole_tree_only_what_it_allocates),

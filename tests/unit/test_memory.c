@@ -63,10 +63,26 @@ static void what_was_saved_is_remembered(void **state)
     assert_int_equal(m.count, 1);
     assert_string_equal(m.items[0].root.path, "/a");
     assert_ptr_equal(m.items[0].root.driver, &fake_driver);
+    assert_string_equal(m.items[0].root.engine, ""); /* the driver's own */
     assert_true(m.items[0].reading->remembered);
     assert_true(setsum_eq(&m.items[0].reading->sum, &inv->stores[0].sum));
     assert_true(
         rec_key_eq(&m.items[0].reading->reading->content.store.key, &inv->stores[0].store.key));
+}
+
+static void whose_store_it_is_is_remembered(void **state)
+{
+    struct tempdir *dir = *state;
+    AUTO(inventory_unref) struct inventory *inv = fake_engine_inventory("/a");
+    AUTO(memory_free) struct memory m = {0};
+    struct err err = {0};
+
+    inv->stores[0].shared->reading->content.store.engine = "cri-o";
+    assert_ok(memory_save(dir->path, inv, NULL, &err));
+    m = load(dir);
+    assert_int_equal(m.count, 1);
+    assert_string_equal(m.items[0].root.engine, "cri-o");
+    assert_string_equal(m.items[0].reading->reading->content.store.engine, "cri-o");
 }
 
 static void a_store_that_is_gone_is_forgotten(void **state)
@@ -131,11 +147,9 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(what_was_saved_is_remembered),
-        T(a_store_that_is_gone_is_forgotten),
-        T(without_a_directory_nothing_is_remembered),
-        T(a_damaged_file_is_left_out_alone),
-        T(another_driver_reads_none_of_it),
+        T(what_was_saved_is_remembered),      T(whose_store_it_is_is_remembered),
+        T(a_store_that_is_gone_is_forgotten), T(without_a_directory_nothing_is_remembered),
+        T(a_damaged_file_is_left_out_alone),  T(another_driver_reads_none_of_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

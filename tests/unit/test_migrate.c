@@ -130,6 +130,37 @@ static void a_newer_file_is_refused_with_the_backup_to_restore(void **state)
                  "census.db.v2-20260303T000000Z.bak");
 }
 
+static void a_file_of_schema_2_keeps_its_containers(void **state)
+{
+    struct store *s = NULL;
+
+    (void)state;
+    assert_ok(migrate_run(db, path, 0, migrate_steps, 2, &err));
+    assert_int_equal(
+        sqlite3_exec(db,
+                     "INSERT INTO host (id, name, first_s, last_s) VALUES (1, 'a', 1, 9);"
+                     "INSERT INTO incarnation (id, uuid, host_id, fingerprint, first_s, last_s) "
+                     "VALUES (1, zeroblob(16), 1, zeroblob(32), 1, 9);"
+                     "INSERT INTO store (id, incarnation_id, key, engine, driver, root, state, "
+                     "state_s, sum, first_s, look_s) VALUES (1, 1, zeroblob(16), 'docker', "
+                     "'overlay2', '/', 1, 1, zeroblob(32), 1, 9);"
+                     "INSERT INTO image (id, digest, identity, first_s) "
+                     "VALUES (1, zeroblob(32), 1, 1);"
+                     "INSERT INTO container (store_id, container, image_id, name, state) "
+                     "VALUES (1, 'c', 1, 'web', 1)",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
+    assert_ok(store_open_writer(&s, path, &err));
+    assert_int_equal(number(db, "PRAGMA user_version"), 3);
+    assert_int_equal(number(db, "SELECT count(*) FROM container_now WHERE name = 'web' "
+                                "AND kube_namespace = '' AND kube_pod = ''"),
+                     1);
+    assert_int_equal(number(db, "SELECT count(*) FROM origin"), 0);
+    assert_int_equal(number(db, "SELECT count(*) FROM layer_blob"), 0);
+    assert_int_equal(number(db, "SELECT manifests FROM store_now"), 0);
+    store_close(&s);
+}
+
 static void the_store_refuses_a_newer_file_and_leaves_it_alone(void **state)
 {
     struct store *s = NULL;
@@ -173,6 +204,7 @@ int main(void)
         TEST(a_step_that_fails_leaves_the_version_before_it),
         TEST(no_step_runs_where_no_backup_can_be_written),
         TEST(a_newer_file_is_refused_with_the_backup_to_restore),
+        TEST(a_file_of_schema_2_keeps_its_containers),
         TEST(the_store_refuses_a_newer_file_and_leaves_it_alone),
         TEST(views_are_made_again_when_their_text_changes),
     };

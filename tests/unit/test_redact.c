@@ -329,6 +329,51 @@ static void identity_is_never_changed(void **state)
     check_document(doc, doc);
 }
 
+#define DESCRIPTOR(type, more)                                                                     \
+    "{\"mediaType\":\"application/vnd.oci.image." type "\",\"digest\":\"sha256:" HEX64             \
+    "\",\"size\":1234" more "}"
+#define EMBEDDED "aHVudGVyMg=="
+
+static void a_manifest_keeps_what_names_its_blobs(void **state)
+{
+    const char *manifest =
+        "{ \"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\","
+        "\"config\":" DESCRIPTOR("config.v1+json", "") ",\"layers\":[" DESCRIPTOR(
+            "layer.v1.tar+gzip",
+            "") "," DESCRIPTOR("layer.v1.tar+zstd",
+                               "") "],"
+                                   "\"annotations\":{\"org.opencontainers.image.base.name\":"
+                                   "\"docker.io/library/debian:12\","
+                                   "\"org.opencontainers.image.revision\":"
+                                   "\"0123456789abcdef0123456789abcdef01234567\"}}";
+
+    (void)state;
+    check_document(manifest, manifest);
+}
+
+static void secrets_are_cut_from_a_manifest(void **state)
+{
+    (void)state;
+    check_document(
+        "{\"annotations\":{\"app.password\":\"x\",\"url\":\"https://u:p@h/r.git\"},"
+        "\"layers\":[" DESCRIPTOR("layer", ",\"annotations\":{\"api-token\":\"x\"}") "]}",
+        "{\"annotations\":{\"app.password\":\"" M "\",\"url\":\"https://" M
+        "@h/r.git\"},\"layers\":[{\"annotations\":{\"api-token\":\"" M
+        "\"},\"digest\":\"sha256:" HEX64
+        "\",\"mediaType\":\"application/vnd.oci.image.layer\",\"size\":1234}]}");
+}
+
+/* A descriptor may hold the very bytes that it names: a config, with its secrets, in base64. */
+static void what_a_descriptor_embeds_does_not_leave(void **state)
+{
+    (void)state;
+    check_document("{\"config\":" DESCRIPTOR("config", ",\"data\":\"" EMBEDDED "\"") "}",
+                   "{\"config\":{\"data\":\"" M "\",\"digest\":\"sha256:" HEX64
+                   "\",\"mediaType\":\"application/vnd.oci.image.config\",\"size\":1234}}");
+    check_document("{\"config\":" DESCRIPTOR("config", ",\"data\":\"e30=\"") "}",
+                   "{\"config\":" DESCRIPTOR("config", ",\"data\":\"e30=\"") "}");
+}
+
 static void what_is_no_document_does_not_leave(void **state)
 {
     static const char *const bad[] = {"", "x", "{\"a\":", "\"text\"", "{\"a\":1,\"a\":2}"};
@@ -410,6 +455,9 @@ int main(void)
         cmocka_unit_test(a_cut_document_is_canonical),
         cmocka_unit_test(secrets_are_cut_anywhere_in_a_document),
         cmocka_unit_test(identity_is_never_changed),
+        cmocka_unit_test(a_manifest_keeps_what_names_its_blobs),
+        cmocka_unit_test(secrets_are_cut_from_a_manifest),
+        cmocka_unit_test(what_a_descriptor_embeds_does_not_leave),
         cmocka_unit_test(what_is_no_document_does_not_leave),
         cmocka_unit_test(real_images_without_arguments_stay_untouched),
     };

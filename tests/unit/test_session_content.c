@@ -182,6 +182,96 @@ static void a_document_that_nobody_wanted_is_ignored(void **state)
     host_leave(&h);
 }
 
+static void origins_are_kept(void **state)
+{
+    struct collector_rig *rig = *state;
+    struct rec_origin list[] = {{"docker.io/a", rig_image(1)}, {"docker.io/b", rig_image(1)}};
+    struct wire_agent_msg m = {.kind = WIRE_ORIGINS,
+                               .origins = {.origins = list, .origin_count = 2}};
+    const struct rec_content *content;
+    bool told = false;
+    struct rig_host h;
+
+    host_connect(&h, rig, "alpha", 1, 1);
+    host_hello(&h);
+    const struct rec_welcome *welcome = &host_wait(&h, WIRE_WELCOME)->welcome;
+    for (size_t i = 0; i < welcome->capability_count; i++)
+        told = told || welcome->capabilities[i] == REC_CAP_ORIGINS;
+    assert_true(told);
+    content = rig_content(&h, 0, 1);
+    host_inventory(&h, 1, content);
+    host_wait(&h, WIRE_ACKNOWLEDGEMENT);
+    m.origins.key = content->store.key;
+    host_send(&h, &m);
+    host_add_image(&h, 2, rig_content(&h, 0, 2), 1);
+    host_wait(&h, WIRE_ACKNOWLEDGEMENT); /* of what was sent behind it */
+    assert_int_equal(collector_sql(rig, "SELECT count(*) FROM origin"), 2);
+    host_leave(&h);
+}
+
+/* An image known by its manifest alone, in a store that can give manifests. */
+static void hold_manifest(struct rig_host *h, uint64_t generation, const struct digest *manifest)
+{
+    struct rec_content *c = rig_content(h, 0, 1);
+
+    c->store.manifests = true;
+    c->images[0].id = *manifest;
+    c->images[0].identity = REC_BY_MANIFEST;
+    c->images[0].unpacked = false;
+    host_inventory(h, generation, c);
+    host_wait(h, WIRE_ACKNOWLEDGEMENT);
+}
+
+static void give_manifest(struct rig_host *h, const struct digest *id, const char *text)
+{
+    struct wire_agent_msg m = {.kind = WIRE_DOCUMENT,
+                               .document = {.kind = REC_DOC_MANIFEST,
+                                            .digest = *id,
+                                            .total = (uint32_t)strlen(text),
+                                            .data = (const uint8_t *)text,
+                                            .len = (uint32_t)strlen(text)}};
+
+    host_send(h, &m);
+}
+
+/* What a repo digest names is wanted as a manifest; the answer may turn out to be an index. */
+static void assert_manifest_is_taken(struct collector_rig *rig, const char *text, const char *sql)
+{
+    struct digest id = digest_of(text, strlen(text));
+    const struct wire_collector_msg *m;
+    struct rig_host a, b;
+
+    host_join(&a, rig, "alpha", 1, 1);
+    host_join(&b, rig, "beta", 2, 2);
+    hold_manifest(&a, 1, &id);
+    hold_manifest(&b, 1, &id);
+    m = host_wait(&a, WIRE_WANT);
+    assert_int_equal(m->want.count, 1);
+    assert_int_equal(m->want.items[0].kind, REC_DOC_MANIFEST);
+    assert_true(digest_eq(&m->want.items[0].digest, &id));
+    give_manifest(&a, &id, text);
+    while (collector_sql(rig, sql) != 1)
+        assert_true(collector_turn(rig));
+    hold_manifest(&b, 2, &id);
+    assert_int_equal(host_pending(&b, WIRE_WANT), 0);
+    host_leave(&a);
+    host_leave(&b);
+}
+
+static void a_manifest_is_asked_of_one_host(void **state)
+{
+    assert_manifest_is_taken(*state,
+                             "{\"config\":{\"digest\":\"sha256:0123456789abcdef0123456789abcdef"
+                             "0123456789abcdef0123456789abcdef\"}}",
+                             "SELECT count(*) FROM manifest");
+}
+
+static void an_index_answers_the_same_want(void **state)
+{
+    assert_manifest_is_taken(*state, "{\"manifests\":[]}",
+                             "SELECT count(*) FROM document WHERE kind = 3");
+}
+
 static void declining_is_heard(void **state)
 {
     struct collector_rig *rig = *state;
@@ -216,6 +306,9 @@ int main(void)
         TEST(a_host_with_older_rules_is_asked_once),
         TEST(a_host_that_gives_nothing_costs_nothing),
         TEST(a_document_that_nobody_wanted_is_ignored),
+        TEST(origins_are_kept),
+        TEST(a_manifest_is_asked_of_one_host),
+        TEST(an_index_answers_the_same_want),
         TEST(declining_is_heard),
         TEST_STOPPED(a_lease_that_runs_out_goes_to_another_host),
     };

@@ -37,6 +37,52 @@ static void a_new_stream_hears_the_use_again(void **state)
     run_until(f, f->collector.heard[WIRE_USE] == 2);
 }
 
+static void origins_are_told_once_and_when_they_change(void **state)
+{
+    struct uplink_rig *f = *state;
+
+    uplink_rig_stop(f);
+    f->collector.takes_origins = true;
+    uplink_rig_start(f);
+    fake_engine_origins("/a", 2);
+    uplink_rig_report(f, "/a");
+    run_until(f, f->collector.heard[WIRE_ORIGINS] == 1);
+    assert_int_equal(f->collector.origins, 2);
+    uplink_rig_report(f, "/a");
+    uplink_rig_idle(f);
+    assert_int_equal(f->collector.heard[WIRE_ORIGINS], 1);
+    fake_engine_origins("/a", 0);
+    uplink_rig_report(f, "/a");
+    run_until(f, f->collector.heard[WIRE_ORIGINS] == 2);
+    assert_int_equal(f->collector.origins, 0);
+    assert_int_equal(f->collector.heard[WIRE_USE], 1);
+    assert_int_equal(f->collector.generation, 1);
+}
+
+static void a_long_list_of_origins_comes_in_parts(void **state)
+{
+    struct uplink_rig *f = *state;
+
+    uplink_rig_stop(f);
+    f->collector.takes_origins = true;
+    uplink_rig_start(f);
+    fake_engine_origins("/a", 40000);
+    uplink_rig_report(f, "/a");
+    run_until(f, f->collector.origins == 40000);
+    assert_true(f->collector.heard[WIRE_ORIGINS] > 1);
+}
+
+static void a_collector_that_cannot_keep_origins_hears_none(void **state)
+{
+    struct uplink_rig *f = *state;
+
+    fake_engine_origins("/a", 2);
+    uplink_rig_report(f, "/a");
+    run_until(f, f->collector.heard[WIRE_USE] == 1);
+    uplink_rig_idle(f);
+    assert_int_equal(f->collector.heard[WIRE_ORIGINS], 0);
+}
+
 static void heartbeats_come_while_nothing_else_does(void **state)
 {
     struct uplink_rig *f = *state;
@@ -78,6 +124,58 @@ static void a_secret_does_not_leave_in_a_document(void **state)
     assert_non_null(strstr(buf_str(&f->collector.document), REDACT_MARK));
     assert_int_equal(f->collector.last_document.rules, REDACT_RULES);
     assert_int_equal(f->collector.last_document.cuts, 1);
+}
+
+static struct digest manifest_digest(const char *word)
+{
+    AUTO_FREE char *text = fake_engine_manifest(word);
+
+    return digest_of(text, strlen(text));
+}
+
+static void a_manifest_comes_from_a_store_that_can_give_it(void **state)
+{
+    struct uplink_rig *f = *state;
+    struct digest id = manifest_digest("one");
+    AUTO_FREE char *text = fake_engine_manifest("one");
+
+    fake_engine_put("/b", "one");
+    fake_engine_give_manifests("/b");
+    uplink_rig_report(f, "/a /b");
+    run_until(f, f->synced == 1);
+    fake_collector_want(&f->collector, REC_DOC_MANIFEST, &id);
+    run_until(f, f->collector.heard[WIRE_DOCUMENT] == 1);
+    assert_string_equal(buf_str(&f->collector.document), text);
+    assert_int_equal(f->collector.last_document.kind, REC_DOC_MANIFEST);
+    assert_int_equal(f->collector.last_document.rules, 0);
+}
+
+static void a_secret_does_not_leave_in_a_manifest(void **state)
+{
+    struct uplink_rig *f = *state;
+    struct digest id = manifest_digest("secret-one");
+
+    fake_engine_put("/a", "secret-one");
+    fake_engine_give_manifests("/a");
+    uplink_rig_report(f, "/a");
+    run_until(f, f->synced == 1);
+    fake_collector_want(&f->collector, REC_DOC_MANIFEST, &id);
+    run_until(f, f->collector.heard[WIRE_DOCUMENT] == 1);
+    assert_null(strstr(buf_str(&f->collector.document), "hunter2"));
+    assert_int_equal(f->collector.last_document.rules, REDACT_RULES);
+    assert_int_equal(f->collector.last_document.cuts, 1);
+}
+
+static void a_store_without_manifests_is_not_asked_for_one(void **state)
+{
+    struct uplink_rig *f = *state;
+    struct digest id = manifest_digest("one");
+
+    uplink_rig_report(f, "/a");
+    run_until(f, f->synced == 1);
+    fake_collector_want(&f->collector, REC_DOC_MANIFEST, &id);
+    run_until(f, f->collector.heard[WIRE_DECLINED] == 1);
+    assert_non_null(strstr(f->collector.declined, "is not on this host"));
 }
 
 static void what_is_not_here_is_declined(void **state)
@@ -146,9 +244,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(use_follows_the_inventory_and_only_when_it_changed),
         T(a_new_stream_hears_the_use_again),
+        T(origins_are_told_once_and_when_they_change),
+        T(a_long_list_of_origins_comes_in_parts),
+        T(a_collector_that_cannot_keep_origins_hears_none),
         T(heartbeats_come_while_nothing_else_does),
         T(a_document_without_secrets_arrives_as_it_is),
         T(a_secret_does_not_leave_in_a_document),
+        T(a_manifest_comes_from_a_store_that_can_give_it),
+        T(a_secret_does_not_leave_in_a_manifest),
+        T(a_store_without_manifests_is_not_asked_for_one),
         T(what_is_not_here_is_declined),
         T(many_documents_come_one_after_the_other),
         T(a_wanted_measurement_reaches_the_owner),

@@ -47,6 +47,7 @@ static struct rec_store sample_store(void)
                               .state = REC_STORE_DAEMON_DOWN,
                               .error = "no answer",
                               .sample = true,
+                              .manifests = true,
                               .problems = problems,
                               .problem_count = 1,
                               .problems_more = 7};
@@ -249,8 +250,8 @@ static void a_difference_goes_there_and_back(void **state)
 static void use_goes_there_and_back(void **state)
 {
     struct rec_container containers[] = {
-        {{{1}}, "aa", "web", REC_RUNNING, 5000},
-        {{{2}}, "bb", "", REC_RUN_UNKNOWN, -1},
+        {{{1}}, "aa", "web", "shop", "web-0", REC_RUNNING, 5000},
+        {{{2}}, "bb", "", "", "", REC_RUN_UNKNOWN, -1},
     };
     struct wire_agent_msg m = {
         .kind = WIRE_USE,
@@ -263,6 +264,9 @@ static void use_goes_there_and_back(void **state)
     assert_int_equal(out->use.container_count, 2);
     assert_string_equal(out->use.containers[0].id, "aa");
     assert_string_equal(out->use.containers[0].name, "web");
+    assert_string_equal(out->use.containers[0].kube_namespace, "shop");
+    assert_string_equal(out->use.containers[0].kube_pod, "web-0");
+    assert_string_equal(out->use.containers[1].kube_pod, "");
     assert_int_equal(out->use.containers[0].state, REC_RUNNING);
     assert_int_equal(out->use.containers[0].since_age_ms, 5000);
     assert_true(digest_eq(&out->use.containers[1].image, &containers[1].image));

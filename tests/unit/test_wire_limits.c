@@ -75,6 +75,20 @@ static void as_many_images_as_the_limit_fit_into_the_memory(void **state)
     assert_int_equal(out->part.image_count, count);
 }
 
+static void a_longer_pod_than_the_limit_is_refused(void **state)
+{
+    char name[REC_NAME_BYTES + 2] = "";
+    struct rec_container c = {.id = "a", .name = "", .kube_namespace = "", .kube_pod = name};
+    struct wire_agent_msg use = {.kind = WIRE_USE, .use = {.containers = &c, .container_count = 1}};
+
+    (void)state;
+    memset(name, 'a', sizeof(name) - 1);
+    encoded_is_refused(&use, "kube_pod");
+    c.kube_pod = "";
+    c.kube_namespace = name;
+    encoded_is_refused(&use, "kube_namespace");
+}
+
 static void longer_texts_than_the_limit_are_refused(void **state)
 {
     char name[REC_NAME_BYTES + 2];
@@ -180,6 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(more_images_than_the_limit_are_refused),
         cmocka_unit_test(as_many_images_as_the_limit_fit_into_the_memory),
+        cmocka_unit_test(a_longer_pod_than_the_limit_is_refused),
         cmocka_unit_test(longer_texts_than_the_limit_are_refused),
         cmocka_unit_test(more_items_than_a_batch_are_refused),
         cmocka_unit_test(more_stores_than_the_limit_are_refused),

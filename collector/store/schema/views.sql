@@ -15,7 +15,8 @@ WHERE h.retired_s IS NULL AND h.ended_s IS NULL;
 DROP VIEW IF EXISTS store_now;
 CREATE VIEW store_now AS
 SELECT s.id AS store_id, h.id AS host_id, h.name AS host, s.engine, s.version, s.driver, s.space,
-       s.root, s.owner, s.fs_type, s.state, s.state_s, s.error, s.sample, s.look_s
+       s.root, s.owner, s.fs_type, s.state, s.state_s, s.error, s.sample, s.look_s,
+       s.manifests
 FROM store s
 JOIN incarnation i ON i.id = s.incarnation_id
 JOIN host h ON h.id = i.host_id
@@ -60,7 +61,7 @@ WHERE p.gone_s IS NULL;
 DROP VIEW IF EXISTS container_now;
 CREATE VIEW container_now AS
 SELECT s.host_id, s.host, s.store_id, c.container, c.name, c.image_id,
-       'sha256:' || lower(hex(i.digest)) AS image, c.state, c.since_s
+       'sha256:' || lower(hex(i.digest)) AS image, c.state, c.since_s, c.kube_namespace, c.kube_pod
 FROM container c
 JOIN store_now s ON s.store_id = c.store_id
 JOIN image i ON i.id = c.image_id;
@@ -99,3 +100,39 @@ CREATE VIEW space_now AS
 SELECT s.host_id, s.host, s.store_id, s.root, p.class, p.kind, p.bytes, p.count, p.upper_bound
 FROM space p
 JOIN store_now s ON s.store_id = p.store_id;
+
+-- Repositories that hold a layer. implied 0: an engine's files on the host tell so; 1: the host holds
+-- an image of the layer that was pulled from there, or pushed to it.
+DROP VIEW IF EXISTS layer_origin;
+CREATE VIEW layer_origin AS
+SELECT s.host_id, s.host, s.store_id, l.id AS layer_id, 'sha256:' || lower(hex(l.diff)) AS layer,
+       n.text AS repository, o.implied
+FROM (SELECT store_id, layer_id, name_id, 0 AS implied FROM origin
+      UNION ALL
+      SELECT DISTINCT p.store_id, c.layer_id, r.name_id, 1
+      FROM presence p
+      JOIN listing t ON t.id = p.listing_id
+      JOIN listing_repo_digest r ON r.listing_id = t.id
+      JOIN image_chain k ON k.image_id = t.image_id
+      JOIN chain c ON c.id = k.chain_id
+      WHERE p.gone_s IS NULL) o
+JOIN store_now s ON s.store_id = o.store_id
+JOIN layer l ON l.id = o.layer_id
+JOIN name n ON n.id = o.name_id;
+
+-- The blobs that layers are transferred as: one row for each manifest that says so of a layer of its
+-- image. confirmed 0: the manifest, or the image's config, is only one host's word.
+DROP VIEW IF EXISTS layer_blob;
+CREATE VIEW layer_blob AS
+SELECT l.id AS layer_id, 'sha256:' || lower(hex(l.diff)) AS layer,
+       'sha256:' || lower(hex(b.digest)) AS blob, b.bytes, b.media_type,
+       'sha256:' || lower(hex(m.digest)) AS manifest, b.position, i.id AS image_id,
+       'sha256:' || lower(hex(i.digest)) AS image, d.state <> 2 AND f.state <> 2 AS confirmed
+FROM manifest m
+JOIN document d ON d.kind = 2 AND d.digest = m.digest
+JOIN image i ON i.digest = m.config AND i.layer_count = m.layer_count
+JOIN document f ON f.kind = 1 AND f.digest = i.digest
+JOIN manifest_blob b ON b.manifest_id = m.id
+JOIN image_chain k ON k.image_id = i.id AND k.position = b.position
+JOIN chain c ON c.id = k.chain_id
+JOIN layer l ON l.id = c.layer_id;

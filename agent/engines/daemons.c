@@ -1,0 +1,145 @@
+#include "agent/engines/daemons.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/engines/dirlist.h"
+#include "common/cleanup.h"
+
+#define COMMAND_BYTES (64u << 10)
+#define PROCESSES_MAX 1000000
+
+/* ---- finding them ---------------------------------------------------------------------------- */
+
+static bool is_named(int proc, const char *pid, const char *comm)
+{
+    AUTO(buf_close) struct buf name;
+    char path[64];
+    size_t len = strlen(comm);
+
+    buf_init(&name, 64);
+    snprintf(path, sizeof(path), "%s/comm", pid);
+    return buf_read_file_at(&name, proc, path, NULL) == 0 && name.len == len + 1 &&
+           memcmp(buf_str(&name), comm, len) == 0;
+}
+
+static bool read_chroot(struct daemon *d)
+{
+    char link[64];
+    ssize_t len;
+
+    snprintf(link, sizeof(link), "%s/root", d->pid);
+    len = readlinkat(d->proc_fd, link, d->chroot, sizeof(d->chroot) - 1);
+    if (len <= 0)
+        return false;
+    d->chroot[len == 1 ? 0 : len] = '\0';
+    return true;
+}
+
+/* A process that ends meanwhile is none. */
+static int look_at(struct daemon *d, daemon_fn *fn, void *arg, struct err *err)
+{
+    AUTO(buf_close) struct buf command;
+    char path[64];
+
+    buf_init(&command, COMMAND_BYTES);
+    snprintf(path, sizeof(path), "%s/cmdline", d->pid);
+    if (buf_read_file_at(&command, d->proc_fd, path, NULL) != 0 || command.len == 0 ||
+        !read_chroot(d))
+        return 0;
+    d->command = &command;
+    return fn(arg, d, err);
+}
+
+int daemons_each(const struct engine_root *like, const char *comm, daemon_fn *fn, void *arg,
+                 struct err *err)
+{
+    AUTO(dirlist_close) struct dirlist entries = {0};
+    AUTO_FD int proc = engine_open(like, "/proc", O_RDONLY | O_DIRECTORY, NULL);
+
+    if (proc < 0 || dirlist_read(&entries, proc, PROCESSES_MAX, "/proc", NULL) != 0)
+        return 0;
+    for (size_t i = 0; i < entries.count; i++) {
+        struct daemon d = {.like = like, .proc_fd = proc, .pid = entries.names[i]};
+
+        if (!isdigit((unsigned char)d.pid[0]) || strlen(d.pid) > 20 || !is_named(proc, d.pid, comm))
+            continue;
+        if (look_at(&d, fn, arg, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- what they were told --------------------------------------------------------------------- */
+
+/* The value where `arg` is one of these options; NULL where it is another one. */
+static const char *value_of(const char *arg, const char *next, const char *const *names)
+{
+    for (; *names != NULL; names++) {
+        size_t len = strlen(*names);
+
+        if (strncmp(arg, *names, len) != 0)
+            continue;
+        if (arg[len] == '=')
+            return arg + len + 1;
+        if (arg[len] == '\0')
+            return next;
+    }
+    return NULL;
+}
+
+static const char *next_of(const struct daemon *d, const char *arg)
+{
+    const char *next = arg + strlen(arg) + 1;
+
+    return next < buf_str(d->command) + d->command->len ? next : NULL;
+}
+
+const char *daemon_option(const struct daemon *d, const char *const *names)
+{
+    const char *last = NULL;
+
+    for (const char *arg = buf_str(d->command); arg != NULL; arg = next_of(d, arg)) {
+        const char *value = value_of(arg, next_of(d, arg), names);
+
+        if (value != NULL)
+            last = value;
+    }
+    return last;
+}
+
+const char *daemon_option_with(const struct daemon *d, const char *const *names, const char *prefix)
+{
+    for (const char *arg = buf_str(d->command); arg != NULL; arg = next_of(d, arg)) {
+        const char *value = value_of(arg, next_of(d, arg), names);
+
+        if (value != NULL && strncmp(value, prefix, strlen(prefix)) == 0)
+            return value + strlen(prefix);
+    }
+    return NULL;
+}
+
+/* ---- where their paths lie ------------------------------------------------------------------- */
+
+bool daemon_path(const struct daemon *d, const char *path, char out[ENGINE_PATH_MAX])
+{
+    return path[0] == '/' &&
+           snprintf(out, ENGINE_PATH_MAX, "%s%s", d->chroot, path) < ENGINE_PATH_MAX;
+}
+
+bool daemon_directory(const struct daemon *d, const char *path, char out[ENGINE_PATH_MAX])
+{
+    char theirs_path[ENGINE_PATH_MAX + 64];
+    struct stat ours, theirs;
+    AUTO_FD int fd = -1;
+
+    if (!daemon_path(d, path, out))
+        return false;
+    fd = engine_open(d->like, out, O_PATH | O_DIRECTORY, NULL);
+    snprintf(theirs_path, sizeof(theirs_path), "%s/root%s", d->pid, path);
+    return fd >= 0 && fstat(fd, &ours) == 0 && fstatat(d->proc_fd, theirs_path, &theirs, 0) == 0 &&
+           ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}

@@ -1,0 +1,43 @@
+/*
+ * daemons: the engines' daemons that run on the host, with what their command lines say and where
+ * their paths lie for us.
+ *
+ * A daemon may run in a chroot: its paths are below what /proc/<pid>/root points to. In another
+ * mount namespace the host may have something else at a path; then it has no path for us.
+ *
+ * Private to agent/engines. Threads: any; blocks on /proc.
+ */
+#ifndef AGENT_ENGINES_DAEMONS_H
+#define AGENT_ENGINES_DAEMONS_H
+
+#include "agent/engines/engine.h"
+
+/* One running daemon; valid during the call that gets it. */
+struct daemon {
+    const struct engine_root *like; /* host prefix */
+    int proc_fd;                    /* of /proc */
+    const char *pid;
+    const struct buf *command;    /* /proc/<pid>/cmdline */
+    char chroot[ENGINE_PATH_MAX]; /* what its paths begin with for us, "" nothing */
+};
+
+typedef int daemon_fn(void *arg, const struct daemon *daemon, struct err *err);
+
+/* Calls fn for each process whose name (comm) this is, until one returns -1. `like` gives the host
+ * prefix, below which /proc lies. Without any /proc nobody is there. */
+int daemons_each(const struct engine_root *like, const char *comm, daemon_fn *fn, void *arg,
+                 struct err *err);
+
+/* The last value of an option that has one of these names (ended by NULL), as "--name=value" or
+ * "--name" "value"; NULL where it was not given. Points into the command line. */
+const char *daemon_option(const struct daemon *d, const char *const *names);
+/* The first value that begins with `prefix`, without it. */
+const char *daemon_option_with(const struct daemon *d, const char *const *names,
+                               const char *prefix);
+
+/* The daemon's absolute path as the host names it; false where it is none or too long. */
+bool daemon_path(const struct daemon *d, const char *path, char out[ENGINE_PATH_MAX]);
+/* The same of a directory that must be there, and be the same one for it and for us. */
+bool daemon_directory(const struct daemon *d, const char *path, char out[ENGINE_PATH_MAX]);
+
+#endif
