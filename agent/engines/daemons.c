@@ -130,16 +130,31 @@ bool daemon_path(const struct daemon *d, const char *path, char out[ENGINE_PATH_
            snprintf(out, ENGINE_PATH_MAX, "%s%s", d->chroot, path) < ENGINE_PATH_MAX;
 }
 
+bool daemon_stat(const struct daemon *d, const char *path, struct stat *out)
+{
+    char theirs[ENGINE_PATH_MAX + 64];
+
+    return path[0] == '/' &&
+           snprintf(theirs, sizeof(theirs), "%s/root%s", d->pid, path) < (int)sizeof(theirs) &&
+           fstatat(d->proc_fd, theirs, out, 0) == 0;
+}
+
+static bool is_there(const struct daemon *d, const char *path, const struct stat *theirs)
+{
+    AUTO_FD int fd = engine_open(d->like, path, O_PATH | O_DIRECTORY, NULL);
+    struct stat ours;
+
+    return fd >= 0 && fstat(fd, &ours) == 0 && ours.st_dev == theirs->st_dev &&
+           ours.st_ino == theirs->st_ino;
+}
+
 bool daemon_directory(const struct daemon *d, const char *path, char out[ENGINE_PATH_MAX])
 {
-    char theirs_path[ENGINE_PATH_MAX + 64];
-    struct stat ours, theirs;
-    AUTO_FD int fd = -1;
+    struct stat theirs;
 
-    if (!daemon_path(d, path, out))
+    if (!daemon_stat(d, path, &theirs))
         return false;
-    fd = engine_open(d->like, out, O_PATH | O_DIRECTORY, NULL);
-    snprintf(theirs_path, sizeof(theirs_path), "%s/root%s", d->pid, path);
-    return fd >= 0 && fstat(fd, &ours) == 0 && fstatat(d->proc_fd, theirs_path, &theirs, 0) == 0 &&
-           ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+    if (daemon_path(d, path, out) && is_there(d, out, &theirs))
+        return true;
+    return engine_path_set(out, path, NULL) == 0 && is_there(d, out, &theirs);
 }

@@ -10,6 +10,8 @@
 #ifndef AGENT_ENGINES_DAEMONS_H
 #define AGENT_ENGINES_DAEMONS_H
 
+#include <sys/stat.h>
+
 #include "agent/engines/engine.h"
 
 /* One running daemon; valid during the call that gets it. */
@@ -35,9 +37,12 @@ const char *daemon_option(const struct daemon *d, const char *const *names);
 const char *daemon_option_with(const struct daemon *d, const char *const *names,
                                const char *prefix);
 
-/* The daemon's absolute path as the host names it; false where it is none or too long. */
+/* The daemon's absolute path as the host would name it; false where it is none or too long. */
 bool daemon_path(const struct daemon *d, const char *path, char out[ENGINE_PATH_MAX]);
-/* The same of a directory that must be there, and be the same one for it and for us. */
+/* The same of a directory that must be there, and be the same one for it and for us: below its
+ * chroot, or where the same place is mounted under one name inside and outside. */
 bool daemon_directory(const struct daemon *d, const char *path, char out[ENGINE_PATH_MAX]);
+/* What the daemon finds at its path; false where that cannot be seen. */
+bool daemon_stat(const struct daemon *d, const char *path, struct stat *out);
 
 #endif

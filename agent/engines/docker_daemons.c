@@ -1,8 +1,8 @@
 /* docker_daemons: roots from running daemons' command lines and their daemon.json. */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#include "agent/engines/daemons.h"
 #include "agent/engines/docker_find.h"
 #include "common/cleanup.h"
 
@@ -48,12 +48,15 @@ static int add_daemon(void *arg, const struct daemon *d, struct err *err)
     static const char *const host[] = {"--host", "-H", NULL};
     static const char *const containerd_names[] = {"--containerd", NULL};
     static const char *const space_names[] = {"--containerd-namespace", NULL};
-    const struct docker_finder *f = arg;
+    struct docker_finder *f = arg;
     const char *root = daemon_option(d, data_root);
     const char *file = daemon_option(d, config);
+    const char *containerd = daemon_option(d, containerd_names);
     const char *space = daemon_option(d, space_names);
     char configured[ENGINE_PATH_MAX], place[ENGINE_PATH_MAX], socket[ENGINE_PATH_MAX];
-    char containerd[ENGINE_PATH_MAX], path[ENGINE_PATH_MAX];
+    char path[ENGINE_PATH_MAX];
+    struct stat st;
+    bool told;
 
     configured[0] = '\0';
     if (root == NULL && daemon_path(d, file != NULL ? file : DEFAULT_CONFIG, path))
@@ -63,16 +66,15 @@ static int add_daemon(void *arg, const struct daemon *d, struct err *err)
     if (!daemon_directory(d, root, place))
         return 0;
     told_path(d, daemon_option_with(d, host, "unix://"), socket);
-    told_path(d, daemon_option(d, containerd_names), containerd);
-    if ((socket[0] != '\0' && f->options->use_api && docker_ask(f, socket, place, err) != 0) ||
+    told = containerd != NULL && daemon_stat(d, containerd, &st);
+    if ((socket[0] != '\0' && f->options->use_api && docker_ask(f, socket, d, err) != 0) ||
         docker_place_try(f, place, socket, err) != 0)
         return -1;
-    docker_claim(f, place, space != NULL ? space : DOCKER_SPACE, NULL,
-                 containerd[0] != '\0' ? containerd : NULL);
+    docker_claim(f, place, space != NULL ? space : DOCKER_SPACE, NULL, told ? &st : NULL);
     return 0;
 }
 
-int docker_daemons_find(const struct docker_finder *f, struct err *err)
+int docker_daemons_find(struct docker_finder *f, struct err *err)
 {
-    return daemons_each(&f->like, "dockerd", add_daemon, (void *)f, err);
+    return daemons_each(&f->like, "dockerd", add_daemon, f, err);
 }

@@ -6,16 +6,30 @@
 #ifndef AGENT_ENGINES_DOCKER_FIND_H
 #define AGENT_ENGINES_DOCKER_FIND_H
 
+#include "agent/engines/daemons.h"
 #include "agent/engines/docker.h"
 
 #define DOCKER_SPACE "moby" /* docker's namespace in containerd, unless told otherwise */
 
-enum { DOCKER_ENTRIES_MAX = 100000 }; /* names of one directory that is looked through */
+enum {
+    DOCKER_ENTRIES_MAX = 100000, /* names of one directory that is looked through */
+    DOCKER_ASKED_MAX = 8,        /* daemons of one host that are read by API */
+};
+
+/* A daemon that answered. */
+struct docker_asked {
+    dev_t device; /* of its socket */
+    ino_t inode;
+    bool used;               /* its store is found */
+    struct engine_root root; /* as it is read where it is not */
+};
 
 struct docker_finder {
     const struct engine_options *options;
     struct engine_roots *roots;
     struct engine_root like; /* what every root found here has in common: driver and host */
+    struct docker_asked asked[DOCKER_ASKED_MAX];
+    size_t asked_count;
 };
 
 /* ---- docker_places.c ------------------------------------------------------------------------- */
@@ -30,24 +44,28 @@ int docker_place_try(const struct docker_finder *f, const char *path, const char
                      struct err *err);
 
 /* Names the docker at `data_root` as the one whose images the containerd stores of namespace
- * `space` hold: those of snapshotter `storage` (NULL: all) of the containerd at the socket
- * `address` (NULL: docker's own, or the one at the usual place). Only stores that are found already
- * and have no docker yet. */
+ * `space` hold: those of snapshotter `storage` (NULL: all) of the containerd that listens at this
+ * socket (NULL: docker's own, or the one at the usual place). Only stores that are found already
+ * and have no docker yet. Returns how many are this docker's. */
 size_t docker_claim(const struct docker_finder *f, const char *data_root, const char *space,
-                    const char *storage, const char *address);
+                    const char *storage, const struct stat *socket);
 
-/* ---- docker_find.c --------------------------------------------------------------------------- */
+/* ---- docker_ask.c ---------------------------------------------------------------------------- */
 
-/* Asks the daemon at `socket` where it keeps images, and adds that. `place` is its data root as the
- * host names it, NULL: as the daemon does. Silence is no error: the disk is read anyway. */
-int docker_ask(const struct docker_finder *f, const char *socket, const char *place,
+/* Asks the daemon at `socket` where it keeps images, and adds that. `d` tells how its paths are to
+ * be understood; NULL: as the host's, and nothing is asked twice. Silence is no error: the disk is
+ * read anyway. */
+int docker_ask(struct docker_finder *f, const char *socket, const struct daemon *d,
                struct err *err);
+/* Adds, as read by API, the stores of the daemons asked that are not found on this host's disk:
+ * they lie elsewhere, or are not for us to see. */
+int docker_add_unseen(const struct docker_finder *f, struct err *err);
 
 /* ---- docker_daemons.c ------------------------------------------------------------------------ */
 
 /* "data-root" ("graph" before 17.05) of a daemon.json; "" where it says nothing. */
 void docker_config_root(const struct docker_finder *f, const char *path, char out[ENGINE_PATH_MAX]);
 /* Adds the roots of all running dockerd processes. */
-int docker_daemons_find(const struct docker_finder *f, struct err *err);
+int docker_daemons_find(struct docker_finder *f, struct err *err);
 
 #endif

@@ -1,6 +1,7 @@
 /* docker_places: what lies below a directory that may be a Docker root. */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/engines/docker_find.h"
 #include "common/cleanup.h"
@@ -121,28 +122,22 @@ int docker_place_try(const struct docker_finder *f, const char *path, const char
     return why.kind == ERR_DENIED ? engine_roots_add(f->roots, &root, err) : 0;
 }
 
-/* /var/run is a symlink to /run wherever there are both. */
-static bool same_socket(const char *a, const char *b)
+static bool is_at(const struct engine_root *root, const char *data_root, const struct stat *socket)
 {
-    if (strncmp(a, "/var/run/", strlen("/var/run/")) == 0)
-        a += strlen("/var");
-    if (strncmp(b, "/var/run/", strlen("/var/run/")) == 0)
-        b += strlen("/var");
-    return strcmp(a, b) == 0;
-}
-
-static bool is_at(const struct engine_root *root, const char *data_root, const char *address)
-{
+    AUTO_FD int fd = -1;
     char own[ENGINE_PATH_MAX + 32];
+    struct stat st;
 
-    if (address != NULL && root->socket[0] != '\0')
-        return same_socket(root->socket, address);
+    if (root->socket[0] != '\0' && socket != NULL)
+        fd = engine_open(root, root->socket, O_PATH, NULL);
+    if (fd >= 0 && fstat(fd, &st) == 0)
+        return st.st_dev == socket->st_dev && st.st_ino == socket->st_ino;
     snprintf(own, sizeof(own), "%s/containerd/daemon", data_root);
     return strcmp(root->path, own) == 0 || strcmp(root->path, "/var/lib/containerd") == 0;
 }
 
 size_t docker_claim(const struct docker_finder *f, const char *data_root, const char *space,
-                    const char *storage, const char *address)
+                    const char *storage, const struct stat *socket)
 {
     size_t count = 0;
 
@@ -150,7 +145,7 @@ size_t docker_claim(const struct docker_finder *f, const char *data_root, const 
         struct engine_root *r = &f->roots->items[i];
 
         if (strcmp(r->driver->name, "containerd") != 0 || strcmp(r->space, space) != 0 ||
-            (storage != NULL && strcmp(r->storage, storage) != 0) || !is_at(r, data_root, address))
+            (storage != NULL && strcmp(r->storage, storage) != 0) || !is_at(r, data_root, socket))
             continue;
         if (r->docker[0] == '\0') {
             snprintf(r->docker, sizeof(r->docker), "%s", data_root);

@@ -12,8 +12,8 @@ static const char *const sql[] = {
     [MANIFESTS] = "SELECT d.id, d.kind, d.bytes, m.id, m.config, m.layer_count FROM document d "
                   "LEFT JOIN manifest m ON m.digest = d.digest "
                   "WHERE d.kind IN (2, 3) AND d.state <> 4",
-    [BLOBS] = "SELECT position, digest, bytes, media_type FROM manifest_blob "
-              "WHERE manifest_id = ? ORDER BY position",
+    [BLOBS] = ("SELECT position, digest, bytes, media_type FROM manifest_blob "
+               "WHERE manifest_id = ? ORDER BY position"),
 };
 const struct store_sql store_sql_check_manifests = STORE_SQL(sql);
 

@@ -101,6 +101,8 @@ static void add_containerd(struct fixture *f, const char *path, const char *spac
     snprintf(root.path, sizeof(root.path), "%s", path);
     snprintf(root.space, sizeof(root.space), "%s", space);
     snprintf(root.socket, sizeof(root.socket), "%s", socket);
+    if (socket[0] != '\0')
+        tempdir_write_text(&f->dir, socket + 1, "");
     assert_ok(engine_roots_add(&f->roots, &root, &err));
 }
 
@@ -157,7 +159,7 @@ static void a_daemon_names_the_containerd_store_that_is_its_own(void **state)
     add_containerd(f, "/srv/containerd", "moby", "/run/other.sock");
     add_containerd(f, "/var/lib/containerd", "moby", "/run/containerd/containerd.sock");
     answer(f, "{\"DockerRootDir\":\"/data/docker\",\"Driver\":\"overlayfs\"," IN_CONTAINERD
-              ",\"Containerd\":{\"Address\":\"/var/run/containerd/containerd.sock\","
+              ",\"Containerd\":{\"Address\":\"/run/containerd/../containerd/containerd.sock\","
               "\"Namespaces\":{\"Containers\":\"moby\"}}}");
     find(f);
     assert_int_equal(f->roots.count, 3); /* nothing that would be read by API */
