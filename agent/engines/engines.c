@@ -8,10 +8,10 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
-#include "agent/engines/containerd.h"
-#include "agent/engines/docker.h"
-#include "agent/engines/oci_layout.h"
-#include "agent/engines/storage.h"
+#include "agent/engines/containerd/containerd.h"
+#include "agent/engines/docker/docker.h"
+#include "agent/engines/oci_layout/oci_layout.h"
+#include "agent/engines/storage/storage.h"
 #include "common/cleanup.h"
 
 #define OPEN_TRIES 16 /* RESOLVE_IN_ROOT answers EAGAIN while somebody renames beside the path */

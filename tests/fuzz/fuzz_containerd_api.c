@@ -2,7 +2,7 @@
  * sorted and looked up. */
 #include <string.h>
 
-#include "agent/engines/containerd_api_parse.h"
+#include "agent/engines/containerd/containerd_api_parse.h"
 #include "common/check.h"
 #include "common/cleanup.h"
 

@@ -1,7 +1,7 @@
 /* Any text as containerd's config.toml. */
 #include <string.h>
 
-#include "agent/engines/containerd_pass.h"
+#include "agent/engines/containerd/containerd_pass.h"
 #include "common/check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,8 +1,8 @@
 /* Any bolt file as containerd's metadata, and as a snapshotter's own. */
 #include <string.h>
 
-#include "agent/engines/containerd_db.h"
-#include "agent/engines/containerd_pass.h"
+#include "agent/engines/containerd/containerd_db.h"
+#include "agent/engines/containerd/containerd_pass.h"
 #include "common/check.h"
 #include "common/cleanup.h"
 

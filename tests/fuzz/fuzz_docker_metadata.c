@@ -1,8 +1,8 @@
 /* repositories.json, a list of a layer's origins, or config.v2.json: the first byte says which. */
 #include <string.h>
 
-#include "agent/engines/docker.h"
-#include "agent/engines/docker_use.h"
+#include "agent/engines/docker/docker.h"
+#include "agent/engines/docker/docker_use.h"
 #include "common/check.h"
 #include "common/cleanup.h"
 

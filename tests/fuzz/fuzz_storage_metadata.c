@@ -2,8 +2,8 @@
  * 'c'ontainers.json, 'm'ountpoints.json, else storage.conf. */
 #include <string.h>
 
-#include "agent/engines/storage_conf.h"
-#include "agent/engines/storage_formats.h"
+#include "agent/engines/storage/storage_conf.h"
+#include "agent/engines/storage/storage_formats.h"
 #include "common/check.h"
 #include "common/cleanup.h"
 #include "common/record.h"

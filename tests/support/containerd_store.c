@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/engines/containerd_pass.h"
+#include "agent/engines/containerd/containerd_pass.h"
 
 #define PAGE_SIZE 4096
 

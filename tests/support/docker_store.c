@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/engines/docker.h"
+#include "agent/engines/docker/docker.h"
 #include "common/check.h"
 #include "common/cleanup.h"
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "agent/engines/oci_layout.h"
+#include "agent/engines/oci_layout/oci_layout.h"
 #include "common/check.h"
 #include "common/cleanup.h"
 

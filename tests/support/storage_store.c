@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/engines/storage.h"
+#include "agent/engines/storage/storage.h"
 #include "common/check.h"
 #include "common/cleanup.h"
 

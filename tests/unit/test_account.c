@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "agent/account.h"
-#include "agent/engines/docker.h"
+#include "agent/engines/docker/docker.h"
 #include "common/cleanup.h"
 #include "tests/support/docker_store.h"
 #include "tests/support/du.h"

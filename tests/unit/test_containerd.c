@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "agent/account.h"
-#include "agent/engines/containerd_pass.h"
+#include "agent/engines/containerd/containerd_pass.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "tests/support/containerd_store.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "agent/engines/containerd_api.h"
+#include "agent/engines/containerd/containerd_api.h"
 #include "common/cleanup.h"
 #include "tests/support/grpc_peer.h"
 #include "tests/support/message.h"

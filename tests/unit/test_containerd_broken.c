@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/engines/containerd_pass.h"
+#include "agent/engines/containerd/containerd_pass.h"
 #include "common/cleanup.h"
 #include "tests/support/containerd_store.h"
 

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "agent/engines/containerd_pass.h"
+#include "agent/engines/containerd/containerd_pass.h"
 #include "common/cleanup.h"
 
 #define HEX "1111111111111111111111111111111111111111111111111111111111111111"

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "agent/engines/docker_by_api.h"
-#include "agent/engines/docker_by_api_private.h"
+#include "agent/engines/docker/docker_by_api.h"
+#include "agent/engines/docker/docker_by_api_private.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 #include "tests/support/http_peer.h"

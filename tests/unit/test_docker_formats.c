@@ -1,7 +1,7 @@
 #include "tests/support/unit.h"
 
-#include "agent/engines/docker.h"
-#include "agent/engines/docker_use.h"
+#include "agent/engines/docker/docker.h"
+#include "agent/engines/docker/docker_use.h"
 #include "common/cleanup.h"
 
 #define A "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"

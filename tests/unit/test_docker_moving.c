@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/engines/docker.h"
+#include "agent/engines/docker/docker.h"
 #include "common/cleanup.h"
 #include "tests/support/docker_store.h"
 

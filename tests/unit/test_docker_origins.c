@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "agent/engines/docker.h"
+#include "agent/engines/docker/docker.h"
 #include "common/check.h"
 #include "common/cleanup.h"
 #include "tests/support/docker_store.h"

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/engines/docker_find.h"
-#include "agent/engines/docker_use.h"
+#include "agent/engines/docker/docker_find.h"
+#include "agent/engines/docker/docker_use.h"
 #include "common/cleanup.h"
 #include "tests/support/docker_store.h"
 #include "tests/support/http_peer.h"

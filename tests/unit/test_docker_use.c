@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/engines/docker.h"
+#include "agent/engines/docker/docker.h"
 #include "agent/engines/process.h"
 #include "common/cleanup.h"
 #include "common/clock.h"

@@ -1,7 +1,7 @@
 /* What an OCI layout's files say, apart from its index. */
 #include "tests/support/unit.h"
 
-#include "agent/engines/oci_layout.h"
+#include "agent/engines/oci_layout/oci_layout.h"
 #include "common/imageref.h"
 
 static void a_name_tells_a_repository_only_with_its_registry(void **state)

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/engines/oci_layout.h"
+#include "agent/engines/oci_layout/oci_layout.h"
 #include "common/check.h"
 #include "common/cleanup.h"
 #include "common/json.h"

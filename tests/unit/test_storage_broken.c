@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "agent/engines/storage.h"
+#include "agent/engines/storage/storage.h"
 #include "common/cleanup.h"
 #include "common/json.h"
 #include "tests/support/storage_store.h"

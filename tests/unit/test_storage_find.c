@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/engines/storage.h"
+#include "agent/engines/storage/storage.h"
 #include "common/cleanup.h"
 #include "tests/support/tempdir.h"
 

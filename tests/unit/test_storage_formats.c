@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-#include "agent/engines/storage_conf.h"
-#include "agent/engines/storage_formats.h"
+#include "agent/engines/storage/storage_conf.h"
+#include "agent/engines/storage/storage_formats.h"
 #include "common/cleanup.h"
 
 #define A64 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/engines/storage.h"
+#include "agent/engines/storage/storage.h"
 #include "common/cleanup.h"
 #include "tests/support/bolt_maker.h"
 #include "tests/support/storage_store.h"

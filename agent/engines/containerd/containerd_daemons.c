@@ -1,0 +1,68 @@
+/* containerd_daemons: stores from running daemons' command lines and their config.toml. K3s, docker
+ * and microk8s start a containerd of their own, which is found like any other. */
+#include <fcntl.h>
+#include <string.h>
+
+#include "agent/engines/containerd/containerd_find.h"
+#include "agent/engines/daemons.h"
+#include "common/cleanup.h"
+
+#define DEFAULT_CONFIG "/etc/containerd/config.toml"
+#define DEFAULT_ROOT "/var/lib/containerd"
+#define DEFAULT_STATE "/run/containerd"
+#define DEFAULT_ADDRESS "/run/containerd/containerd.sock"
+#define CONFIG_BYTES (1u << 20)
+
+static void read_config(const struct daemon *d, const char *path, struct containerd_config *out)
+{
+    AUTO(buf_close) struct buf file;
+    char dir[ENGINE_PATH_MAX];
+    AUTO_FD int fd = -1;
+    char *name;
+
+    *out = (struct containerd_config){.root = ""};
+    buf_init(&file, CONFIG_BYTES);
+    if (!daemon_path(d, path, dir))
+        return;
+    name = strrchr(dir, '/');
+    *name++ = '\0';
+    fd = engine_open(d->like, dir[0] != '\0' ? dir : "/", O_RDONLY | O_DIRECTORY, NULL);
+    if (fd >= 0 && buf_read_file_at(&file, fd, name, NULL) == 0)
+        containerd_config_parse(out, buf_str(&file), file.len);
+}
+
+/* The first that says something. */
+static const char *first_of(const char *flag, const char *configured, const char *otherwise)
+{
+    if (flag != NULL && flag[0] != '\0')
+        return flag;
+    return configured[0] != '\0' ? configured : otherwise;
+}
+
+static int add_daemon(void *arg, const struct daemon *d, struct err *err)
+{
+    static const char *const config_names[] = {"--config", "-c", NULL};
+    static const char *const root_names[] = {"--root", NULL};
+    static const char *const state_names[] = {"--state", NULL};
+    static const char *const address_names[] = {"--address", "-a", NULL};
+    const struct containerd_finder *f = arg;
+    char root[ENGINE_PATH_MAX], state[ENGINE_PATH_MAX], address[ENGINE_PATH_MAX];
+    struct containerd_config config;
+    struct containerd_place place;
+
+    read_config(d, first_of(daemon_option(d, config_names), "", DEFAULT_CONFIG), &config);
+    if (!daemon_directory(d, first_of(daemon_option(d, root_names), config.root, DEFAULT_ROOT),
+                          root) ||
+        !daemon_path(d, first_of(daemon_option(d, state_names), config.state, DEFAULT_STATE),
+                     state) ||
+        !daemon_path(d, first_of(daemon_option(d, address_names), config.address, DEFAULT_ADDRESS),
+                     address) ||
+        !containerd_place_set(&place, root, state, address))
+        return 0;
+    return containerd_place_add(f, &place, true, err);
+}
+
+int containerd_daemons_find(const struct containerd_finder *f, struct err *err)
+{
+    return daemons_each(&f->like, "containerd", add_daemon, (void *)f, err);
+}

@@ -1,0 +1,35 @@
+/*
+ * containerd_find: what the files share that find containerd's stores.
+ *
+ * Private to agent/engines/containerd*.c. Threads: as engine.h says.
+ */
+#ifndef AGENT_ENGINES_CONTAINERD_CONTAINERD_FIND_H
+#define AGENT_ENGINES_CONTAINERD_CONTAINERD_FIND_H
+
+#include "agent/engines/containerd/containerd_pass.h"
+
+struct containerd_finder {
+    const struct engine_options *options;
+    struct engine_roots *roots;
+    struct engine_root like; /* what every root found here has in common: driver and host */
+    bool learns_only;        /* adds no place, only what is told of known ones */
+};
+
+/* One containerd: where it keeps things, as the host names the places; "" unknown. */
+struct containerd_place {
+    char root[ENGINE_PATH_MAX], run[ENGINE_PATH_MAX], socket[ENGINE_PATH_MAX];
+};
+
+/* Fills a place; false where `root` is no absolute path, or one of them is too long. */
+bool containerd_place_set(struct containerd_place *out, const char *root, const char *run,
+                          const char *socket);
+/* Adds the stores that are there. One that is known under another name only learns from this one
+ * what it did not know. `promised`, by the operator or a running daemon: what cannot be read is a
+ * root too, so that read() can say what is wrong with it. */
+int containerd_place_add(const struct containerd_finder *f, const struct containerd_place *place,
+                         bool promised, struct err *err);
+
+/* Adds the stores of all running containerd processes. */
+int containerd_daemons_find(const struct containerd_finder *f, struct err *err);
+
+#endif
