@@ -26,6 +26,16 @@ static bool is_named(int proc, const char *pid, const char *comm)
            memcmp(buf_str(&name), comm, len) == 0;
 }
 
+/* The link names it as we see it; the host's names begin behind the host's prefix. */
+static void cut_host(struct daemon *d)
+{
+    size_t len = strlen(d->like->host);
+
+    if (len > 0 && strncmp(d->chroot, d->like->host, len) == 0 &&
+        (d->chroot[len] == '/' || d->chroot[len] == '\0'))
+        memmove(d->chroot, d->chroot + len, strlen(d->chroot + len) + 1);
+}
+
 static bool read_chroot(struct daemon *d)
 {
     char link[64];
@@ -36,6 +46,7 @@ static bool read_chroot(struct daemon *d)
     if (len <= 0)
         return false;
     d->chroot[len == 1 ? 0 : len] = '\0';
+    cut_host(d);
     return true;
 }
 
@@ -141,20 +152,20 @@ bool daemon_stat(const struct daemon *d, const char *path, struct stat *out)
 
 static bool is_there(const struct daemon *d, const char *path, const struct stat *theirs)
 {
-    AUTO_FD int fd = engine_open(d->like, path, O_PATH | O_DIRECTORY, NULL);
+    AUTO_FD int fd = engine_open(d->like, path, O_PATH, NULL);
     struct stat ours;
 
     return fd >= 0 && fstat(fd, &ours) == 0 && ours.st_dev == theirs->st_dev &&
            ours.st_ino == theirs->st_ino;
 }
 
-bool daemon_directory(const struct daemon *d, const char *path, char out[ENGINE_PATH_MAX])
+bool daemon_place(const struct daemon *d, const char *path, char out[ENGINE_PATH_MAX])
 {
     struct stat theirs;
 
     if (!daemon_stat(d, path, &theirs))
         return false;
-    if (daemon_path(d, path, out) && is_there(d, out, &theirs))
+    if (engine_path_set(out, path, NULL) == 0 && is_there(d, out, &theirs))
         return true;
-    return engine_path_set(out, path, NULL) == 0 && is_there(d, out, &theirs);
+    return daemon_path(d, path, out) && is_there(d, out, &theirs);
 }

@@ -39,9 +39,9 @@ const char *daemon_option_with(const struct daemon *d, const char *const *names,
 
 /* The daemon's absolute path as the host would name it; false where it is none or too long. */
 bool daemon_path(const struct daemon *d, const char *path, char out[ENGINE_PATH_MAX]);
-/* The same of a directory that must be there, and be the same one for it and for us: below its
- * chroot, or where the same place is mounted under one name inside and outside. */
-bool daemon_directory(const struct daemon *d, const char *path, char out[ENGINE_PATH_MAX]);
+/* The same of something that must be there, and be the same thing for it and for us: under its own
+ * name where that is mounted inside and outside alike, else below its chroot. */
+bool daemon_place(const struct daemon *d, const char *path, char out[ENGINE_PATH_MAX]);
 /* What the daemon finds at its path; false where that cannot be seen. */
 bool daemon_stat(const struct daemon *d, const char *path, struct stat *out);
 

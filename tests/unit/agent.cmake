@@ -11,6 +11,7 @@ lc_own(lc_test_content)
 target_link_libraries(lc_test_content PUBLIC lc_test_engines lc_engines lc_common PRIVATE PkgConfig::CMOCKA)
 
 add_unit(engines lc_engines lc_test_support)
+add_unit(daemons lc_engines lc_test_support)
 add_unit(image_config lc_engines)
 add_unit(image_manifest lc_engines)
 add_unit(content_images lc_engines lc_test_content)

@@ -39,6 +39,12 @@ static const char *first_of(const char *flag, const char *configured, const char
     return configured[0] != '\0' ? configured : otherwise;
 }
 
+/* What is not there (yet) is named as it would be below the daemon's chroot. */
+static bool named(const struct daemon *d, const char *path, char out[ENGINE_PATH_MAX])
+{
+    return daemon_place(d, path, out) || daemon_path(d, path, out);
+}
+
 static int add_daemon(void *arg, const struct daemon *d, struct err *err)
 {
     static const char *const config_names[] = {"--config", "-c", NULL};
@@ -51,12 +57,10 @@ static int add_daemon(void *arg, const struct daemon *d, struct err *err)
     struct containerd_place place;
 
     read_config(d, first_of(daemon_option(d, config_names), "", DEFAULT_CONFIG), &config);
-    if (!daemon_directory(d, first_of(daemon_option(d, root_names), config.root, DEFAULT_ROOT),
-                          root) ||
-        !daemon_path(d, first_of(daemon_option(d, state_names), config.state, DEFAULT_STATE),
-                     state) ||
-        !daemon_path(d, first_of(daemon_option(d, address_names), config.address, DEFAULT_ADDRESS),
-                     address) ||
+    if (!daemon_place(d, first_of(daemon_option(d, root_names), config.root, DEFAULT_ROOT), root) ||
+        !named(d, first_of(daemon_option(d, state_names), config.state, DEFAULT_STATE), state) ||
+        !named(d, first_of(daemon_option(d, address_names), config.address, DEFAULT_ADDRESS),
+               address) ||
         !containerd_place_set(&place, root, state, address))
         return 0;
     return containerd_place_add(f, &place, true, err);

@@ -84,7 +84,7 @@ static int take_expanded(const struct docker_finder *f, struct engine_root *r,
 /* The daemon's path as the host names it. */
 static bool place_of(const struct daemon *d, const char *path, char out[ENGINE_PATH_MAX])
 {
-    return d != NULL ? daemon_directory(d, path, out) : engine_path_set(out, path, NULL) == 0;
+    return d != NULL ? daemon_place(d, path, out) : engine_path_set(out, path, NULL) == 0;
 }
 
 static bool stat_of(const struct docker_finder *f, const struct daemon *d, const char *path,

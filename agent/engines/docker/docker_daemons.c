@@ -34,10 +34,11 @@ void docker_config_root(const struct docker_finder *f, const char *path, char ou
     snprintf(out, ENGINE_PATH_MAX, "%s", value != NULL ? value : "");
 }
 
-/* A path that the daemon was told, as the host names it; "" where it was told none. */
+/* A path that the daemon was told, as the host names it; "" where it was told none. What is not
+ * there (yet) is named as it would be below its chroot. */
 static void told_path(const struct daemon *d, const char *path, char out[ENGINE_PATH_MAX])
 {
-    if (path == NULL || !daemon_path(d, path, out))
+    if (path == NULL || (!daemon_place(d, path, out) && !daemon_path(d, path, out)))
         out[0] = '\0';
 }
 
@@ -63,15 +64,15 @@ static int add_daemon(void *arg, const struct daemon *d, struct err *err)
         docker_config_root(f, path, configured);
     if (root == NULL)
         root = configured[0] != '\0' ? configured : DEFAULT_ROOT;
-    if (!daemon_directory(d, root, place))
+    if (!daemon_place(d, root, place))
         return 0;
     told_path(d, daemon_option_with(d, host, "unix://"), socket);
     told = containerd != NULL && daemon_stat(d, containerd, &st);
-    if ((socket[0] != '\0' && f->options->use_api && docker_ask(f, socket, d, err) != 0) ||
-        docker_place_try(f, place, socket, err) != 0)
-        return -1;
+    /* Its command line says which containerd, older daemons' API does not. */
     docker_claim(f, place, space != NULL ? space : DOCKER_SPACE, NULL, told ? &st : NULL);
-    return 0;
+    if (socket[0] != '\0' && f->options->use_api && docker_ask(f, socket, d, err) != 0)
+        return -1;
+    return docker_place_try(f, place, socket, err);
 }
 
 int docker_daemons_find(struct docker_finder *f, struct err *err)

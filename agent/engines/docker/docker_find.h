@@ -46,7 +46,7 @@ int docker_place_try(const struct docker_finder *f, const char *path, const char
 /* Names the docker at `data_root` as the one whose images the containerd stores of namespace
  * `space` hold: those of snapshotter `storage` (NULL: all) of the containerd that listens at this
  * socket (NULL: docker's own, or the one at the usual place). Only stores that are found already
- * and have no docker yet. Returns how many are this docker's. */
+ * and have no docker yet. Returns how many are this docker's, by this claim or an earlier one. */
 size_t docker_claim(const struct docker_finder *f, const char *data_root, const char *space,
                     const char *storage, const struct stat *socket);
 

@@ -145,9 +145,9 @@ size_t docker_claim(const struct docker_finder *f, const char *data_root, const 
         struct engine_root *r = &f->roots->items[i];
 
         if (strcmp(r->driver->name, "containerd") != 0 || strcmp(r->space, space) != 0 ||
-            (storage != NULL && strcmp(r->storage, storage) != 0) || !is_at(r, data_root, socket))
+            (storage != NULL && strcmp(r->storage, storage) != 0))
             continue;
-        if (r->docker[0] == '\0') {
+        if (r->docker[0] == '\0' && is_at(r, data_root, socket)) {
             snprintf(r->docker, sizeof(r->docker), "%s", data_root);
             snprintf(r->engine, sizeof(r->engine), "docker");
         }
