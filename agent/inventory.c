@@ -50,7 +50,7 @@ static struct rec_store unread_store(const struct inventory_standing *standing,
 static int put_error(struct inventory_store *s, const char *text, struct err *err)
 {
     uint32_t cuts = 0;
-    AUTO_FREE char *clean = redact_text(text, &cuts);
+    AUTO_FREE char *clean = redact_name(text, &cuts);
     size_t len;
 
     if (clean == NULL)

@@ -97,8 +97,8 @@ static int clean_reading(struct engine_reading *r, struct err *err)
     for (size_t i = 0; i < r->content.store.problem_count; i++) {
         struct rec_problem *p = &r->content.store.problems[i];
 
-        if (clean_text(r->arena, &p->subject, redact_text, &changed, err) != 0 ||
-            clean_text(r->arena, &p->text, redact_text, &changed, err) != 0)
+        if (clean_text(r->arena, &p->subject, redact_name, &changed, err) != 0 ||
+            clean_text(r->arena, &p->text, redact_name, &changed, err) != 0)
             return -1;
     }
     return clean_use(r, err) == 0 ? clean_origins(r, err) : -1;

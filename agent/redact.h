@@ -26,8 +26,9 @@ int redact_document(const struct buf *in, struct buf *out, uint32_t *cuts, struc
  * grows by what was cut. */
 char *redact_text(const char *text, uint32_t *cuts);
 
-/* The name of an image or a container: only tokens and URLs with user information are cut, for a
- * tag may well be a hash. New heap string; NULL without memory. */
+/* The name of an image or a container, or what is said of a place in a store: only tokens and URLs
+ * with user information are cut, for a tag may well be a hash, and so is an entry's name. New heap
+ * string; NULL without memory. */
 char *redact_name(const char *name, uint32_t *cuts);
 
 /* The value of something named, such as a label. New heap string; NULL without memory. */

@@ -1,4 +1,5 @@
 #include <ctype.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -132,20 +133,57 @@ static bool has_digit(const char *text, size_t len)
     return false;
 }
 
-static void mark_form(const struct redact_subject *s, const struct token_form *form,
-                      struct redact_marks *marks)
+#define FORMS (sizeof(forms) / sizeof(forms[0]))
+
+/* The forms by the byte that they begin with: lists that end with FORMS. */
+struct form_index {
+    uint8_t first[256], next[FORMS];
+};
+
+static void index_forms(struct form_index *index)
+{
+    memset(index->first, FORMS, sizeof(index->first));
+    for (size_t k = FORMS; k-- > 0;) {
+        uint8_t *first = &index->first[(unsigned char)forms[k].prefix[0]];
+
+        index->next[k] = *first;
+        *first = (uint8_t)k;
+    }
+}
+
+/* Where this form stands at `at`: marks it, and returns what is behind it; else 0. */
+static size_t mark_form(const struct redact_subject *s, const struct token_form *form, size_t at,
+                        struct redact_marks *marks)
 {
     size_t prefix = strlen(form->prefix);
-    const char *at = s->text;
-    const char *end = s->text + s->len;
+    const char *text = s->text + at;
+    size_t tail;
 
-    while ((at = memmem(at, (size_t)(end - at), form->prefix, prefix)) != NULL) {
-        size_t tail = tail_len(at + prefix, (size_t)(end - at) - prefix, form->others);
+    if (s->len - at < prefix || memcmp(text, form->prefix, prefix) != 0)
+        return 0;
+    tail = tail_len(text + prefix, s->len - at - prefix, form->others);
+    if (tail >= form->least && has_digit(text + prefix, tail))
+        redact_mark(marks, at, at + prefix + tail);
+    return at + prefix + tail;
+}
 
-        if ((at == s->text || !isalnum((unsigned char)at[-1])) && tail >= form->least &&
-            has_digit(at + prefix, tail))
-            redact_mark(marks, (size_t)(at - s->text), (size_t)(at - s->text) + prefix + tail);
-        at += prefix + tail;
+/* A token begins where a word does. */
+static void mark_forms(const struct redact_subject *s, struct redact_marks *marks)
+{
+    struct form_index index;
+    size_t behind[FORMS] = {0}; /* of each form: nothing before is looked at again */
+
+    _Static_assert(FORMS < 256, "an index is a byte");
+    index_forms(&index);
+    for (size_t i = 0; i < s->len; i++) {
+        if (i > 0 && isalnum((unsigned char)s->text[i - 1]))
+            continue;
+        for (size_t k = index.first[(unsigned char)s->text[i]]; k < FORMS; k = index.next[k]) {
+            size_t end = i >= behind[k] ? mark_form(s, &forms[k], i, marks) : 0;
+
+            if (end > 0)
+                behind[k] = end;
+        }
     }
 }
 
@@ -189,8 +227,7 @@ static void mark_bearer(const struct redact_subject *s, struct redact_marks *mar
 
 void redact_rule_token(const struct redact_subject *s, struct redact_marks *marks)
 {
-    for (size_t k = 0; k < sizeof(forms) / sizeof(forms[0]); k++)
-        mark_form(s, &forms[k], marks);
+    mark_forms(s, marks);
     mark_private_keys(s, marks);
     mark_bearer(s, marks);
 }

@@ -212,7 +212,7 @@ static json_t *exceptions_json(const struct rec_content *content)
 static void append_remark(json_t *list, const char *subject, const char *text)
 {
     uint32_t cuts = 0;
-    AUTO_FREE char *clean = redact_text(text, &cuts);
+    AUTO_FREE char *clean = redact_name(text, &cuts);
 
     json_array_append_new(
         list, json_pack("{s:s, s:s}", "subject", subject, "text", clean != NULL ? clean : ""));

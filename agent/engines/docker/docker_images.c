@@ -194,14 +194,15 @@ static int report_dead_refs(struct docker_pass *p, struct err *err)
     for (size_t i = 0; i < p->ref_count; i++) {
         const struct docker_ref *ref = &p->refs[i];
         struct rec_image key = {.id = ref->image};
-        char subject[REC_NAME_BYTES + 32], text[DIGEST_TEXT];
+        char subject[REC_NAME_BYTES + DIGEST_TEXT + 32], text[DIGEST_TEXT];
         int rc;
 
         if (ref->kind != DOCKER_REF_BROKEN && content->image_count > 0 &&
             bsearch(&key, content->images, content->image_count, sizeof(key), rec_image_cmp))
             continue;
-        snprintf(subject, sizeof(subject), "name %.*s%s", REC_NAME_BYTES, ref->text,
-                 ref->kind == DOCKER_REF_DIGEST ? "@sha256" : "");
+        snprintf(subject, sizeof(subject), "name %.*s%s%s", REC_NAME_BYTES, ref->text,
+                 ref->kind == DOCKER_REF_DIGEST ? "@" : "",
+                 ref->kind == DOCKER_REF_DIGEST ? digest_text(&ref->manifest, text) : "");
         if (ref->kind == DOCKER_REF_BROKEN)
             rc = pass_problem(&p->base, err, subject,
                               "repositories.json gives it no valid image ID");
