@@ -136,7 +136,7 @@ int measure_directory(const struct engine_root *root, const char *path,
     return 0;
 }
 
-/* 0 also where the path is not there or vanishes. */
+/* 0 also where the path is not there, vanishes, or is a user's symlink out of his store. */
 static int add_allocated(struct walk *w, const struct engine_root *root, const char *path,
                          struct err *err)
 {
@@ -146,7 +146,7 @@ static int add_allocated(struct walk *w, const struct engine_root *root, const c
     w->entries = 0;
     if (fd >= 0 && walk_tree(w, fd, path, &why) == 0)
         return 0;
-    if (why.kind == ERR_NOT_FOUND || why.kind == ERR_MOVED)
+    if (why.kind == ERR_NOT_FOUND || why.kind == ERR_MOVED || why.kind == ERR_CORRUPT)
         return 0;
     return err_set(err, why.kind, "%s", why.text);
 }

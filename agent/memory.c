@@ -15,6 +15,7 @@
 
 #define STORES "stores"
 #define HEAD "layercensus store 1\n"
+#define BY_API " api" /* behind the driver's name */
 #define FILE_MAX ((size_t)64 << 20)
 #define ARENA_MAX ((size_t)256 << 20)
 #define PART_BYTES (1 << 20)
@@ -68,7 +69,8 @@ static int print_store(struct buf *out, const struct inventory_store *s, struct 
     struct digest digest;
     bool more = true;
 
-    if (buf_printf(out, err, HEAD "%s\n", s->root.driver->name) != 0)
+    if (buf_printf(out, err, HEAD "%s%s\n", s->root.driver->name, s->root.by_api ? BY_API : "") !=
+        0)
         return -1;
     while (more) {
         struct wire_agent_msg m = {.kind = WIRE_INVENTORY_PART};
@@ -98,7 +100,8 @@ static bool is_saved(const struct inventory_store *s, const struct inventory *sa
 {
     const struct inventory_store *before = inventory_find(saved, &s->store.key);
 
-    return before != NULL && before->shared != NULL && setsum_eq(&before->sum, &s->sum) &&
+    return before != NULL && before->shared != NULL && before->root.by_api == s->root.by_api &&
+           setsum_eq(&before->sum, &s->sum) &&
            rec_store_eq(&inventory_content(before)->store, &inventory_content(s)->store);
 }
 
@@ -140,27 +143,33 @@ static int damaged(struct err *err, const char *why)
     return err_set(err, ERR_CORRUPT, "not the memory of a store: %s", why);
 }
 
-static const struct engine_driver *
-take_head(struct parse *p, const struct engine_driver *const *drivers, struct err *err)
+/* Steps over the text, where it comes next. */
+static bool take_text(struct parse *p, const char *text)
 {
-    size_t head = strlen(HEAD);
+    size_t len = strlen(text);
 
-    if ((size_t)(p->end - p->at) < head || memcmp(p->at, HEAD, head) != 0) {
-        damaged(err, "it begins otherwise");
-        return NULL;
-    }
-    p->at += head;
-    for (; *drivers != NULL; drivers++) {
-        size_t len = strlen((*drivers)->name);
+    if ((size_t)(p->end - p->at) < len || memcmp(p->at, text, len) != 0)
+        return false;
+    p->at += len;
+    return true;
+}
 
-        if ((size_t)(p->end - p->at) > len && memcmp(p->at, (*drivers)->name, len) == 0 &&
-            p->at[len] == '\n') {
-            p->at += len + 1;
-            return *drivers;
-        }
+static int take_head(struct parse *p, const struct engine_driver *const *drivers,
+                     struct engine_root *out, struct err *err)
+{
+    const uint8_t *line;
+
+    if (!take_text(p, HEAD))
+        return damaged(err, "it begins otherwise");
+    for (line = p->at; *drivers != NULL; drivers++, p->at = line) {
+        if (!take_text(p, (*drivers)->name))
+            continue;
+        out->driver = *drivers;
+        out->by_api = take_text(p, BY_API);
+        if (take_text(p, "\n"))
+            return 0;
     }
-    damaged(err, "no driver of this program wrote it");
-    return NULL;
+    return damaged(err, "no driver of this program wrote it");
 }
 
 /* The part's texts belong to its message: everything is copied into the reading's arena. */
@@ -286,6 +295,7 @@ static int parse_parts(struct parse *p, struct memory_store *out, struct err *er
     snprintf(out->root.version, sizeof(out->root.version), "%s", store->version);
     if (strcmp(store->engine, out->root.driver->name) != 0)
         snprintf(out->root.engine, sizeof(out->root.engine), "%s", store->engine);
+    out->root.orphaned = store->state == REC_STORE_ORPHANED;
     out->root.sample = store->sample;
     p->reading->use.key = store->key;
     return inventory_reading_open(&out->reading, p->reading, err);
@@ -306,10 +316,8 @@ static int load_store(int dir, const char *name, const struct engine_driver *con
         return err_set(err, ERR_NO_MEMORY, "no memory for a store");
     p = (struct parse){b.data, b.data + b.len, reading};
     *out = (struct memory_store){.reading = NULL};
-    if (arena_open(&reading->arena, ARENA_MAX, err) != 0 || check_digest(&p, err) != 0)
-        return -1;
-    out->root.driver = take_head(&p, drivers, err);
-    if (out->root.driver == NULL || parse_parts(&p, out, err) != 0)
+    if (arena_open(&reading->arena, ARENA_MAX, err) != 0 || check_digest(&p, err) != 0 ||
+        take_head(&p, drivers, &out->root, err) != 0 || parse_parts(&p, out, err) != 0)
         return -1;
     reading = NULL; /* the shared reading's now */
     out->reading->remembered = true;

@@ -2,9 +2,10 @@
  * memory: the last good content of each store, kept in STATE_DIR/stores over a restart, so that a
  * store that cannot be read just then is unreadable and not gone.
  *
- * One file a store, named by its key: a head line and the driver's name, then the content as
- * inventory parts of the protocol, each after its length (32 bits, little-endian), then the
- * SHA-256 of all before it. Nothing in it that may not leave the host.
+ * One file a store, named by its key: a head line and the driver's name (with " api" behind it
+ * where the store was read by API), then the content as inventory parts of the protocol, each after
+ * its length (32 bits, little-endian), then the SHA-256 of all before it. Nothing in it that may
+ * not leave the host.
  *
  * Threads: any, one at a time; blocks on disk.
  */

@@ -21,7 +21,7 @@ struct scan {
     uv_timer_t tick;
     struct list roots; /* of struct scan_root */
     size_t root_count, outstanding;
-    uint64_t started_ns, find_ns, next_find_ns; /* find_ns: when the last finding began */
+    uint64_t started_ns, next_find_ns; /* next_find_ns: when to ask every driver */
     uint64_t rng;
     bool settled; /* an inventory was given out */
     bool stale;   /* the one given out is not the newest */
@@ -53,7 +53,7 @@ static bool is_settled(const struct scan *scan, uint64_t now_ns)
     if (!scan_find_done(&scan->find))
         return false;
     list_each (it, &scan->roots)
-        if (!list_entry(it, struct scan_root, node)->looked)
+        if (!scan_root_is_settled(list_entry(it, struct scan_root, node)))
             return false;
     return true;
 }
@@ -210,7 +210,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 /* When a root or a finding is due, or the time is up for those that hang. */
 static uint64_t next_due(struct scan *scan, uint64_t now_ns)
 {
-    uint64_t due = scan->next_find_ns;
+    uint64_t due = earlier(scan->next_find_ns, scan_find_due(&scan->find));
 
     if (!scan->settled)
         due = earlier(due, now_ns + (uint64_t)SCAN_UNWATCHED_MS * NS_PER_MS);
@@ -262,17 +262,26 @@ static void plan_find(struct scan *scan, uint64_t now_ns)
         now_ns + jittered(scan, ms < scan->options.full_ms ? ms : scan->options.full_ms);
 }
 
-/* An engine that works, or works again, may use other stores than before. */
-static void hasten_find(struct scan *scan, bool answers_again, uint64_t now_ns)
+/* An engine that works, or works again, may use other stores than before. Where one engine has
+ * several in the same files (containerd's namespaces), a change there may be a new one; a host that
+ * changes all the time pays for one such finding in each gap. */
+static void hasten_find(struct scan *scan, const struct scan_root *root, bool news,
+                        bool answers_again, uint64_t now_ns)
 {
-    uint64_t soon = scan->find_ns + (uint64_t)SCAN_FIND_NEWS_MS * NS_PER_MS;
+    const struct engine_driver *driver = root->root.driver;
 
-    scan->next_find_ns = earlier(scan->next_find_ns, answers_again ? now_ns : soon);
+    if (news)
+        scan_find_soon(&scan->find, NULL, now_ns, 0, SCAN_FIND_NEWS_MS);
+    if (answers_again)
+        scan_find_soon(&scan->find, driver, now_ns, 0, 0);
+    if (root->job.changed && root->root.space[0] != '\0' && !root->root.by_api)
+        scan_find_soon(&scan->find, driver, now_ns, SCAN_FIND_SOON_MS, scan->options.find_gap_ms);
 }
 
 static void on_found(const struct scan_found *found, size_t count, void *arg)
 {
     struct scan *scan = arg;
+    size_t before = scan->root_count;
 
     if (scan->closing) {
         finish_close(scan);
@@ -280,7 +289,8 @@ static void on_found(const struct scan_found *found, size_t count, void *arg)
     }
     for (size_t i = 0; i < count; i++)
         take_found(scan, &found[i]);
-    plan_find(scan, clock_mono_ns());
+    if (before == 0)
+        plan_find(scan, clock_mono_ns());
     on_tick(&scan->tick);
 }
 
@@ -329,6 +339,7 @@ static void fill_job(struct scan *scan, struct scan_root *root, uint64_t now_ns)
     job->watch = root->watch;
     job->rewatch = root->rewatch_wanted;
     job->seen_listening = root->seen_listening;
+    job->tellings = root->tellings;
     job->afresh = root->last == NULL || now_ns >= root->next_full_ns;
     job->full = job->afresh || root->moving_ns != 0 || root->err.kind != ERR_NONE ||
                 (root->down && now_ns >= root->next_down_ns);
@@ -373,7 +384,7 @@ static void tell_looked(struct scan *scan, uint64_t now_ns)
     list_each (it, &scan->roots) {
         const struct scan_root *root = list_entry(it, struct scan_root, node);
 
-        if (!root->looked || root->err.kind != ERR_NONE || root->moving_ns != 0)
+        if (!scan_root_is_settled(root) || root->err.kind != ERR_NONE || root->moving_ns != 0)
             return;
     }
     scan->events.on_looked(now_ns, scan->arg);
@@ -385,6 +396,7 @@ static void on_looked(uv_work_t *work, int status)
     struct scan *scan = root->scan;
     uint64_t now = clock_mono_ns();
     bool was_down = root->down;
+    bool news;
 
     root->job.outstanding = false;
     scan->outstanding--;
@@ -392,10 +404,10 @@ static void on_looked(uv_work_t *work, int status)
         finish_close(scan);
         return;
     }
-    if (status == 0 && scan_root_finish(root, now)) {
-        scan->stale = true;
-        hasten_find(scan, was_down && !root->down, now);
-    }
+    news = status == 0 && scan_root_finish(root, now);
+    scan->stale = scan->stale || news;
+    if (status == 0)
+        hasten_find(scan, root, news, was_down && !root->down, now);
     plan_look(scan, root);
     if (scan->settled)
         tell_looked(scan, now);
@@ -441,9 +453,9 @@ static void on_tick(uv_timer_t *timer)
         return;
     if (now >= scan->next_find_ns) {
         plan_find(scan, now);
-        scan->find_ns = now;
-        scan_find_start(&scan->find);
+        scan_find_all(&scan->find);
     }
+    scan_find_start(&scan->find, now);
     drop_absent(scan, now);
     list_each (it, &scan->roots) {
         struct scan_root *root = list_entry(it, struct scan_root, node);
@@ -470,6 +482,8 @@ int scan_open(struct scan **out, uv_loop_t *loop, const struct scan_options *opt
     scan->options = *options;
     if (options->drivers == NULL)
         scan->options.drivers = engine_drivers;
+    if (options->find_gap_ms == 0)
+        scan->options.find_gap_ms = SCAN_FIND_GAP_MS;
     scan->events = *events;
     scan->arg = arg;
     scan->rng = options->seed;

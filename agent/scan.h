@@ -39,6 +39,9 @@ enum {
     /* How often to look for engines, which costs more than all looks in between: */
     SCAN_FIND_MS = 1800000,     /* at least, */
     SCAN_FIND_NEWS_MS = 300000, /* ... when a store changed, which may have brought another one, */
+    SCAN_FIND_SOON_MS = 1000,   /* ... when files changed that tell of several stores of one engine:
+                                   that engine only, so long afterwards, */
+    SCAN_FIND_GAP_MS = 30000,   /* ... and so long after it was asked last, */
     SCAN_FIND_NONE_MS = 60000,  /* ... while there is none, */
     SCAN_FIND_FIRST_MS = 5000,  /* ... and that within SCAN_FIRST_MS of our start */
     SCAN_FIRST_MS = 120000,
@@ -48,6 +51,7 @@ enum {
 struct scan_options {
     struct engine_options engine;        /* texts stay the caller's for the scan's life */
     int64_t look_ms, full_ms, absent_ms; /* full_ms: engines are looked for as often, at least */
+    int64_t find_gap_ms;                 /* in place of SCAN_FIND_GAP_MS; 0: that */
     bool sample;                         /* mark every store as a sample */
     const struct engine_driver *const *drivers; /* ended by NULL; NULL: engine_drivers */
     uint64_t seed;                              /* of the jitter */

@@ -6,6 +6,8 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 
+#define NS_PER_MS 1000000u
+
 static void work_find(uv_work_t *work);
 static void on_item_found(uv_work_t *work, int status);
 
@@ -17,6 +19,7 @@ static void add_item(struct scan_find *f)
     f->count++;
     item->find = f;
     item->work.data = item;
+    item->due_ns = UINT64_MAX;
 }
 
 void scan_find_init(struct scan_find *f, uv_loop_t *loop,
@@ -37,16 +40,65 @@ void scan_find_init(struct scan_find *f, uv_loop_t *loop,
     }
 }
 
-void scan_find_start(struct scan_find *f)
+/* ---- when ------------------------------------------------------------------------------------ */
+
+void scan_find_all(struct scan_find *f)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (!f->items[i].outstanding)
+            f->items[i].due_ns = 0;
+}
+
+static bool asks(const struct scan_find_item *item, const struct engine_driver *driver)
+{
+    for (size_t i = 0; i < item->driver_count; i++)
+        if (item->drivers[i] == driver)
+            return true;
+    return driver == NULL;
+}
+
+void scan_find_soon(struct scan_find *f, const struct engine_driver *driver, uint64_t now_ns,
+                    int64_t wait_ms, int64_t gap_ms)
 {
     for (size_t i = 0; i < f->count; i++) {
         struct scan_find_item *item = &f->items[i];
+        uint64_t soon = now_ns + (uint64_t)wait_ms * NS_PER_MS;
+        uint64_t gap = item->begun_ns + (uint64_t)gap_ms * NS_PER_MS;
 
-        if (item->outstanding || uv_queue_work(f->loop, &item->work, work_find, on_item_found) != 0)
-            continue;
-        item->outstanding = true;
-        f->outstanding++;
+        if (soon < gap)
+            soon = gap;
+        if (asks(item, driver) && soon < item->due_ns)
+            item->due_ns = soon;
     }
+}
+
+uint64_t scan_find_due(const struct scan_find *f)
+{
+    uint64_t due = UINT64_MAX;
+
+    for (size_t i = 0; i < f->count; i++)
+        if (!f->items[i].outstanding && f->items[i].due_ns < due)
+            due = f->items[i].due_ns;
+    return due;
+}
+
+/* ---- asking ---------------------------------------------------------------------------------- */
+
+static void start_item(struct scan_find *f, struct scan_find_item *item, uint64_t now_ns)
+{
+    item->begun_ns = now_ns;
+    item->due_ns = UINT64_MAX;
+    if (uv_queue_work(f->loop, &item->work, work_find, on_item_found) != 0)
+        return;
+    item->outstanding = true;
+    f->outstanding++;
+}
+
+void scan_find_start(struct scan_find *f, uint64_t now_ns)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (!f->items[i].outstanding && now_ns >= f->items[i].due_ns)
+            start_item(f, &f->items[i], now_ns);
 }
 
 /* What was found, with what only the disk tells. */

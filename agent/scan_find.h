@@ -1,7 +1,7 @@
 /*
  * scan_find: asking every driver for its stores, each in a work item of its own (with the driver
- * that it completes), so that a socket that hangs delays no other driver's finding. Private to
- * scan*.c.
+ * that it completes), so that a socket that hangs delays no other driver's finding; and when which
+ * one is to be asked. Private to scan*.c.
  *
  * Threads: the loop's; the drivers are asked in the pool.
  */
@@ -24,7 +24,8 @@ struct scan_found {
 /* One driver, with those that complete it, and what they found. */
 struct scan_find_item {
     uv_work_t work;
-    bool outstanding, done; /* done: at least once */
+    bool outstanding, done;    /* done: at least once */
+    uint64_t begun_ns, due_ns; /* asked last, 0 never; to be asked then, UINT64_MAX: not planned */
     struct scan_find *find;
     const struct engine_driver *drivers[SCAN_FIND_DRIVERS_MAX + 1]; /* ended by NULL */
     size_t driver_count;
@@ -52,8 +53,20 @@ void scan_find_init(struct scan_find *f, uv_loop_t *loop,
                     void (*on_found)(const struct scan_found *found, size_t count, void *arg),
                     void *arg);
 
-/* Asks each driver that has answered by now. */
-void scan_find_start(struct scan_find *f);
+/* Every driver that has answered by now is due at once. */
+void scan_find_all(struct scan_find *f);
+
+/* The driver, with those that it is asked together with (NULL: each one), is due `wait_ms` from
+ * now, but not sooner than `gap_ms` after it was asked last; or sooner, where it was due sooner.
+ * One that is being asked is asked once more. */
+void scan_find_soon(struct scan_find *f, const struct engine_driver *driver, uint64_t now_ns,
+                    int64_t wait_ms, int64_t gap_ms);
+
+/* When the next one is due; UINT64_MAX: none. One that is being asked is due when it has ended. */
+uint64_t scan_find_due(const struct scan_find *f);
+
+/* Asks those that are due. */
+void scan_find_start(struct scan_find *f, uint64_t now_ns);
 
 /* Whether every driver has answered at least once. */
 bool scan_find_done(const struct scan_find *f);

@@ -23,7 +23,8 @@ static int find_roots(const struct engine_options *options, struct engine_roots 
         return -1;
     if (roots->count == 0)
         return err_set(err, ERR_NOT_FOUND,
-                       "no container engine's store was found on this host; name one with --root");
+                       "no container engine's store was found on this host; name one with "
+                       "--docker-root, --containerd-root, --storage-root or --oci-layout");
     return 0;
 }
 

@@ -35,10 +35,13 @@ static int read_store(struct scan_job *job)
 static int look(struct scan_job *job)
 {
     struct engine_token token = {.len = 0};
+    bool same;
 
     if (job->root.driver->token(&job->root, &token, &job->err) != 0)
         return -1;
-    if (!job->full && token_eq(&token, &job->known))
+    same = token_eq(&token, &job->known);
+    job->changed = !same && job->known.len > 0;
+    if (!job->full && same)
         return 0;
     return read_store(job);
 }
@@ -158,6 +161,8 @@ static bool finish_check(struct scan_root *root, uint64_t now_ns)
         root->check_wanted = true;
         root->checked_ns = 0; /* asked as soon as somebody listens again */
     }
+    if (root->root.socket[0] == '\0')
+        root->down = false; /* nobody is asked any more */
     if (root->down != was_down) {
         root->next_full_ns = 0;
         log_event(root->down ? LOG_WARN : LOG_INFO,
@@ -241,29 +246,50 @@ static void copy_known(char *to, const char *from, size_t size)
         memcpy(to, from, size);
 }
 
-/* What finding knows of a store and looking does not. */
-static void copy_found(struct engine_root *to, const struct engine_root *from)
+static bool is_news(const char *known, const char *found)
 {
-    COPY(to, from, host);
-    COPY(to, from, socket);
-    COPY(to, from, run);
-    COPY(to, from, docker);
-    copy_known(to->engine, from->engine, sizeof(to->engine));
-    to->by_api = from->by_api;
-    to->orphaned = from->orphaned;
+    return found[0] != '\0' && strcmp(known, found) != 0;
+}
+
+static bool is_engines_word(const struct engine_root *found)
+{
+    return found->told || found->by_api || found->api_answers;
 }
 
 bool scan_root_take_found(struct scan_root *root, const struct engine_root *found)
 {
-    bool matters = root->root.by_api != found->by_api || root->root.orphaned != found->orphaned ||
-                   strcmp(root->root.docker, found->docker) != 0 ||
-                   strcmp(root->root.run, found->run) != 0;
+    struct engine_root *known = &root->root;
+    bool word = is_engines_word(found);
+    bool docker =
+        is_news(known->docker, found->docker) && (found->told || known->docker[0] == '\0');
+    bool matters =
+        (word && (known->by_api != found->by_api || known->orphaned != found->orphaned)) ||
+        docker || is_news(known->run, found->run) ||
+        ((known->by_api || found->by_api) && is_news(known->socket, found->socket));
 
-    copy_found(&root->root, found);
-    copy_known(root->root.version, found->version, sizeof(found->version));
-    if (matters)
+    COPY(known, found, host);
+    copy_known(known->socket, found->socket, sizeof(known->socket));
+    copy_known(known->run, found->run, sizeof(known->run));
+    if (docker) /* without docker's word it may be no more than the default */
+        COPY(known, found, docker);
+    copy_known(known->engine, found->engine, sizeof(known->engine));
+    copy_known(known->version, found->version, sizeof(known->version));
+    if (word) {
+        known->by_api = found->by_api;
+        known->orphaned = found->orphaned;
+    }
+    if (known->orphaned) /* its engine knows nothing of it any more, and is not asked */
+        COPY(known, found, socket);
+    if (matters) {
         root->next_full_ns = 0;
+        root->tellings++;
+    }
     return matters;
+}
+
+bool scan_root_is_settled(const struct scan_root *root)
+{
+    return root->alias || (root->looked && root->heeded == root->tellings);
 }
 
 /* What a finding told of the store while the job was under way is newer than the job's copy. */
@@ -272,7 +298,13 @@ static void keep_found(struct scan_root *root)
     struct scan_job *job = &root->job;
     bool asked = job->compared || job->root.by_api;
 
-    copy_found(&job->root, &root->root);
+    COPY(&job->root, &root->root, host);
+    COPY(&job->root, &root->root, socket);
+    COPY(&job->root, &root->root, run);
+    COPY(&job->root, &root->root, docker);
+    copy_known(job->root.engine, root->root.engine, sizeof(job->root.engine));
+    job->root.by_api = root->root.by_api;
+    job->root.orphaned = root->root.orphaned;
     if (!asked)
         copy_known(job->root.version, root->root.version, sizeof(job->root.version));
 }
@@ -316,6 +348,7 @@ bool scan_root_finish(struct scan_root *root, uint64_t now_ns)
     bool api_answers = root->root.api_answers;
 
     root->looked = true;
+    root->heeded = job->tellings;
     if (job->failed != 0 && job->err.kind == ERR_MOVED && root->last != NULL)
         return finish_moved(root, now_ns) || news;
     if (job->failed != 0)

@@ -23,12 +23,14 @@ struct scan_job {
     bool compare;        /* ... and what it has, which costs the daemon more than the rest of us */
     bool seen_listening; /* before: only then a missing listener means anything */
     bool rewatch;        /* take the watches again, even if nothing was read */
+    unsigned tellings;   /* the root's when it began */
     struct engine_token known;
     struct inventory_reading *last; /* what was read before, or NULL; not owned */
     struct scan_watch *watch;       /* the root's, or NULL */
     /* found */
     int failed;
     struct err err;
+    bool changed;                      /* the token is not the one of the last reading */
     struct inventory_reading *reading; /* NULL: nothing changed */
     bool checked;                      /* the API was asked */
     bool compared;                     /* ... what it has, and it said so */
@@ -50,6 +52,8 @@ struct scan_root {
     bool rewatch_wanted;            /* something watched has gone, or is to come */
     bool watch_logged;              /* why it does not tell */
     bool looked;                    /* had an outcome */
+    unsigned tellings, heeded;      /* how often a finding asked for reading all of it, and how many
+                                       of these a look has answered since */
     bool down;                      /* its engine does not answer */
     bool alias;                     /* another root is the same store: not reported */
     bool has_key;                   /* of a store never read */
@@ -74,8 +78,13 @@ void scan_root_work(struct scan_job *job);
  * read. "/var/run" and "/run" are one place. */
 int scan_socket_listening(const char *host_root, const char *path);
 
-/* What a finding told of a known store. True where that asks for reading all of it at once. */
+/* What a finding told of a known store: what it does not tell is not forgotten, and whether the
+ * store is orphaned or to be read by API only its engine can say. True where all of it is to be
+ * read at once. */
 bool scan_root_take_found(struct scan_root *root, const struct engine_root *found);
+
+/* Whether the last look was the store's state as far as findings tell. */
+bool scan_root_is_settled(const struct scan_root *root);
 
 /* Says once why the kernel cannot tell of all changes. */
 void scan_root_log_unwatched(struct scan_root *root, const struct err *why);

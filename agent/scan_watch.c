@@ -214,9 +214,13 @@ static int watch_path(struct scan_watch *w, const struct engine_root *root, cons
 
     if (wd >= 0 && !has_room(w, wd, out))
         wd = err_set(&why, ERR_LIMIT, "%s: more than %d paths to watch", path, ENGINE_WATCHES_MAX);
-    if (wd < 0 || is_changed_elsewhere(fd))
-        out->whole = false;
-    if (wd < 0 && why.kind != ERR_NOT_FOUND && out->err.kind == ERR_NONE)
+    if (wd >= 0 && is_changed_elsewhere(fd))
+        err_set(&why, ERR_UNAVAILABLE, "%s is on a file system that others may change unseen",
+                path);
+    else if (wd >= 0)
+        return wd;
+    out->whole = false;
+    if (why.kind != ERR_NOT_FOUND && out->err.kind == ERR_NONE)
         out->err = why;
     return wd;
 }
@@ -267,7 +271,10 @@ void scan_watch_take(struct scan_watch *w, const struct engine_root *root, struc
         err_set(&out->err, ERR_NO_MEMORY, "no memory to watch %s", root->path);
         return;
     }
-    out->whole = paths.count > 0;
+    out->whole = paths.count > 0 && paths.count < ENGINE_WATCHES_MAX;
+    if (paths.count >= ENGINE_WATCHES_MAX) /* there may be more of them than the driver names */
+        err_set(&out->err, ERR_LIMIT, "%s: %d paths to watch, or more", root->path,
+                ENGINE_WATCHES_MAX);
     for (size_t i = 0; i < paths.count; i++) {
         int wd = watch_path(w, root, paths.items[i], out);
 

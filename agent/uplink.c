@@ -202,7 +202,7 @@ static void send_heartbeat(struct uplink *u)
 
     m.heartbeat.generation = u->report.acked_generation;
     m.heartbeat.look_age_ms =
-        u->looked_ns != 0 ? (int64_t)((clock_mono_ns() - u->looked_ns) / NS_PER_MS) : 0;
+        u->looked_ns != 0 ? (int64_t)((clock_mono_ns() - u->looked_ns) / NS_PER_MS) : -1;
     uplink_transmit(u, &m);
 }
 

@@ -131,7 +131,7 @@ const char *buf_str(const struct buf *b)
     return b->data != NULL ? (const char *)b->data : "";
 }
 
-/* Reading leaves no trace in the time of access, where that is allowed: to the owner and to root. */
+/* Reading leaves no trace in the time of access where that is allowed: to the owner and to root. */
 static int open_quietly(int dirfd, const char *path)
 {
     int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
@@ -196,7 +196,7 @@ int buf_read_file_at(struct buf *b, int dirfd, const char *path, struct err *err
 {
     struct stat st;
     AUTO_FD int fd = open_regular(dirfd, path, &st, err);
-    size_t got;
+    size_t got = 0;
 
     buf_reset(b);
     if (fd < 0)

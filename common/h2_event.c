@@ -25,7 +25,7 @@ int h2_event_push(struct h2 *h, const struct h2_event *e, const void *payload)
     }
     memset(to, 0, size);
     memcpy(to, e, sizeof(*e));
-    if (e->len > 0)
+    if (payload != NULL)
         memcpy(to + sizeof(*e), payload, e->len);
     buf_commit(&h->events, size);
     return 0;

@@ -70,7 +70,7 @@ struct wire_agent_msg {
         } declined;
         struct {
             uint64_t generation;
-            int64_t look_age_ms; /* since the last good look at all stores that are OK */
+            int64_t look_age_ms; /* since the last good look at all stores; negative: none yet */
         } heartbeat;
     };
     struct arena *arena; /* owns all of it; wire_agent_msg_close() */

@@ -70,20 +70,18 @@ static int choose_meta(struct bolt_meta *out, const uint8_t *data, size_t size, 
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static int open_file(int *out, off_t *size, int dirfd, const char *path, struct err *err)
+static int open_file(int *out, struct stat *st, int dirfd, const char *path, struct err *err)
 {
     AUTO_FD int fd = openat(dirfd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    struct stat st;
 
     if (fd < 0 && errno == ELOOP)
         return err_set(err, ERR_CORRUPT, "%s: a symlink", path);
     if (fd < 0)
         return err_errno(err, ERR_IO, errno, "open %s", path);
-    if (fstat(fd, &st) != 0)
+    if (fstat(fd, st) != 0)
         return err_errno(err, ERR_IO, errno, "stat %s", path);
-    if (!S_ISREG(st.st_mode))
+    if (!S_ISREG(st->st_mode))
         return err_set(err, ERR_CORRUPT, "%s: no regular file", path);
-    *size = st.st_size;
     *out = steal_fd(&fd);
     return 0;
 }
@@ -107,11 +105,27 @@ static int read_bytes(int fd, const char *path, uint8_t *out, size_t size, size_
     return 0;
 }
 
+static bool meta_at(struct bolt_meta *out, int fd, uint32_t offset)
+{
+    uint8_t bytes[PAGE_HEADER + sizeof(*out)];
+
+    return pread(fd, bytes, sizeof(bytes), offset) == (ssize_t)sizeof(bytes) &&
+           read_meta(out, bytes, sizeof(bytes), 0);
+}
+
+/* A sound first meta page tells where the second one is; else that is searched. */
 static int file_meta(struct bolt_meta *out, int fd, const char *path, struct err *err)
 {
     uint8_t pages[PAGE_SIZE_MAX + PAGE_HEADER + sizeof(struct bolt_meta)];
+    struct bolt_meta second;
     size_t got;
 
+    if (meta_at(out, fd, 0)) {
+        if (meta_at(&second, fd, out->page_size) && second.page_size == out->page_size &&
+            second.txid > out->txid)
+            *out = second;
+        return 0;
+    }
     if (read_bytes(fd, path, pages, sizeof(pages), &got, err) != 0)
         return -1;
     if (choose_meta(out, pages, got, err) != 0)
@@ -171,15 +185,17 @@ static int copy_file(struct bolt *db, int dirfd, const char *path, size_t max, s
 
     for (int i = 0; i < COPY_ATTEMPTS && moved; i++) {
         AUTO_FD int fd = -1;
-        off_t size;
+        struct stat st;
 
-        if (open_file(&fd, &size, dirfd, path, err) != 0)
+        if (open_file(&fd, &st, dirfd, path, err) != 0)
             return -1;
-        if ((uint64_t)size > max)
+        if ((uint64_t)st.st_size > max)
             return err_set(err, ERR_LIMIT, "%s: %lld bytes; at most %zu are read", path,
-                           (long long)size, max);
-        if (try_copy(db, fd, path, (size_t)size, &moved, err) != 0)
+                           (long long)st.st_size, max);
+        if (try_copy(db, fd, path, (size_t)st.st_size, &moved, err) != 0)
             return -1;
+        db->device = st.st_dev;
+        db->inode = st.st_ino;
     }
     if (moved)
         return err_set(err, ERR_MOVED, "%s: changed under %d attempts to read it", path,
@@ -221,19 +237,25 @@ void bolt_close(struct bolt **db)
     *db = NULL;
 }
 
-uint64_t bolt_txid(const struct bolt *db)
+static struct bolt_version version_of(uint64_t device, uint64_t inode, const struct bolt_meta *meta)
 {
-    return db->meta.txid;
+    return (struct bolt_version){
+        .device = device, .inode = inode, .txid = meta->txid, .checksum = meta->checksum};
 }
 
-int bolt_read_txid(uint64_t *out, int dirfd, const char *path, struct err *err)
+struct bolt_version bolt_version(const struct bolt *db)
+{
+    return version_of(db->device, db->inode, &db->meta);
+}
+
+int bolt_read_version(struct bolt_version *out, int dirfd, const char *path, struct err *err)
 {
     AUTO_FD int fd = -1;
     struct bolt_meta meta;
-    off_t size;
+    struct stat st;
 
-    if (open_file(&fd, &size, dirfd, path, err) != 0 || file_meta(&meta, fd, path, err) != 0)
+    if (open_file(&fd, &st, dirfd, path, err) != 0 || file_meta(&meta, fd, path, err) != 0)
         return -1;
-    *out = meta.txid;
+    *out = version_of(st.st_dev, st.st_ino, &meta);
     return 0;
 }

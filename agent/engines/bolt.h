@@ -53,10 +53,17 @@ int bolt_open_bytes(struct bolt **out, const void *data, size_t len, struct err 
 /* Accepts NULL in *db, and sets it NULL. */
 void bolt_close(struct bolt **db);
 
-/* Number of the last transaction: greater after each change of anything in the file. */
-uint64_t bolt_txid(const struct bolt *db);
+/* Which file it is and which state of it: equal ones have the same in them. A plain value without
+ * padding, to be compared with memcmp. */
+struct bolt_version {
+    uint64_t device, inode; /* zeros: bytes in memory */
+    uint64_t txid;          /* of the last transaction: greater after each change of anything */
+    uint64_t checksum;      /* of what that transaction wrote down last */
+};
+
+struct bolt_version bolt_version(const struct bolt *db);
 /* The same of a file that is not open, by reading its meta pages only: microseconds. */
-int bolt_read_txid(uint64_t *out, int dirfd, const char *path, struct err *err);
+int bolt_read_version(struct bolt_version *out, int dirfd, const char *path, struct err *err);
 
 /* The outermost bucket. */
 int bolt_root(struct bolt_bucket *out, struct bolt *db, struct err *err);

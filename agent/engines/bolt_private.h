@@ -25,6 +25,7 @@ struct bolt {
     const uint8_t *data;
     uint8_t *copy; /* where the bytes are ours */
     size_t size;
+    uint64_t device, inode; /* of the file, where it is one */
     struct bolt_meta meta;
     uint64_t budget; /* entries and pages that may still be looked at */
 };

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "common/cleanup.h"
 
 #define COMMAND_BYTES (64u << 10)
+#define STATUS_BYTES (64u << 10)
 #define PROCESSES_MAX 1000000
 
 /* ---- finding them ---------------------------------------------------------------------------- */
@@ -24,6 +26,35 @@ static bool is_named(int proc, const char *pid, const char *comm)
     snprintf(path, sizeof(path), "%s/comm", pid);
     return buf_read_file_at(&name, proc, path, NULL) == 0 && name.len == len + 1 &&
            memcmp(buf_str(&name), comm, len) == 0;
+}
+
+/* Who started it, where root runs it: the real uid of proc(5), /proc/<pid>/status. Somebody may
+ * call a program that is setuid to root by a daemon's name. 0 where it does not say. */
+static uint32_t starter_of(const struct daemon *d)
+{
+    AUTO(buf_close) struct buf status;
+    const char *line;
+    char path[64];
+
+    buf_init(&status, STATUS_BYTES);
+    snprintf(path, sizeof(path), "%s/status", d->pid);
+    if (buf_read_file_at(&status, d->proc_fd, path, NULL) != 0)
+        return 0;
+    line = strstr(buf_str(&status), "\nUid:");
+    return line != NULL ? (uint32_t)strtoul(line + strlen("\nUid:"), NULL, 10) : 0;
+}
+
+/* Whether it has this name and is one of these. The directory belongs to the effective user, also
+ * where the process may not be traced. */
+static bool is_wanted(struct daemon *d, const char *comm, enum daemons_whose whose)
+{
+    struct stat st;
+
+    if (fstatat(d->proc_fd, d->pid, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+        (st.st_uid != 0 && whose == DAEMONS_OF_ROOT) || !is_named(d->proc_fd, d->pid, comm))
+        return false;
+    d->user = st.st_uid != 0 ? st.st_uid : starter_of(d);
+    return (d->user == 0) == (whose == DAEMONS_OF_ROOT);
 }
 
 /* The link names it as we see it; the host's names begin behind the host's prefix. */
@@ -65,10 +96,32 @@ static int look_at(struct daemon *d, daemon_fn *fn, void *arg, struct err *err)
     return fn(arg, d, err);
 }
 
-int daemons_each(const struct engine_root *like, const char *comm, daemon_fn *fn, void *arg,
-                 struct err *err)
+/* Users whose daemons were looked at, one for each daemon. */
+struct seen_users {
+    uint32_t items[DAEMONS_OF_ALL_USERS];
+    size_t count;
+};
+
+/* Whether it is one too many; counts it. */
+static bool is_past_share(struct seen_users *seen, uint32_t user)
+{
+    size_t own = 0;
+
+    if (user == 0)
+        return false;
+    for (size_t i = 0; i < seen->count; i++)
+        own += seen->items[i] == user;
+    if (own == DAEMONS_OF_ONE_USER || seen->count == DAEMONS_OF_ALL_USERS)
+        return true;
+    seen->items[seen->count++] = user;
+    return false;
+}
+
+int daemons_each(const struct engine_root *like, const char *comm, enum daemons_whose whose,
+                 daemon_fn *fn, void *arg, struct err *err)
 {
     AUTO(dirlist_close) struct dirlist entries = {0};
+    struct seen_users seen = {.count = 0};
     AUTO_FD int proc = engine_open(like, "/proc", O_RDONLY | O_DIRECTORY, NULL);
 
     if (proc < 0 || dirlist_read(&entries, proc, PROCESSES_MAX, "/proc", NULL) != 0)
@@ -76,7 +129,8 @@ int daemons_each(const struct engine_root *like, const char *comm, daemon_fn *fn
     for (size_t i = 0; i < entries.count; i++) {
         struct daemon d = {.like = like, .proc_fd = proc, .pid = entries.names[i]};
 
-        if (!isdigit((unsigned char)d.pid[0]) || strlen(d.pid) > 20 || !is_named(proc, d.pid, comm))
+        if (!isdigit((unsigned char)d.pid[0]) || strlen(d.pid) > 20 ||
+            !is_wanted(&d, comm, whose) || is_past_share(&seen, d.user))
             continue;
         if (look_at(&d, fn, arg, err) != 0)
             return -1;
@@ -168,4 +222,15 @@ bool daemon_place(const struct daemon *d, const char *path, char out[ENGINE_PATH
     if (engine_path_set(out, path, NULL) == 0 && is_there(d, out, &theirs))
         return true;
     return daemon_path(d, path, out) && is_there(d, out, &theirs);
+}
+
+bool daemon_owns(const struct daemon *d, const char *host_path)
+{
+    AUTO_FD int fd = -1;
+    struct stat st;
+
+    if (d->user == 0)
+        return true;
+    fd = engine_open(d->like, host_path, O_PATH, NULL);
+    return fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == d->user;
 }

@@ -51,12 +51,24 @@ struct engine_root {
     bool api_answers; /* at the last find or cross-check */
     bool by_api;      /* the disk cannot be read: the API is */
     bool orphaned;    /* its engine runs and uses another store instead */
+    bool told;        /* its engine answered while it was found: orphaned, by_api and docker are
+                         its word */
     bool sample;      /* marked as quickstart's sample store */
+    uint32_t user;    /* who led to it, by his home, configuration or daemon; 0: the system or the
+                         agent's own configuration. It is not always who owns the files. */
 };
+
+/* What users lead to is limited, so that nobody can push the system's stores out, or another
+ * user's. Drivers are asked in two groups (see completes): users' shares in both together are half
+ * of REC_STORES_MAX. */
+#define ENGINE_USERS_ROOTS_MAX 64 /* of all users, in one struct engine_roots, */
+#define ENGINE_USER_ROOTS_MAX 8   /* of one of them */
 
 struct engine_roots { /* grows; at most REC_STORES_MAX */
     struct engine_root *items;
     size_t count;
+    size_t left_out;        /* users' roots past their share; may count one twice */
+    uint32_t left_out_user; /* the first one's user */
 };
 
 /* A list of the configuration's. */
@@ -114,7 +126,8 @@ struct engine_space_entry {
 /* One root as it is at one moment. */
 struct engine_reading {
     struct arena *arena;        /* owns everything below, */
-    struct arena *layers;       /* but for what copies point to; other readings may own it too */
+    struct arena *layers;       /* but for what copies point to, and with some drivers names too;
+                                   other readings may own it as well */
     struct rec_content content; /* sorted as record.h promises */
     struct rec_use use;         /* key filled; empty when the engine has no containers */
     struct rec_origins origins; /* key filled; what the images' repo digests do not tell already */
@@ -144,8 +157,8 @@ struct engine_driver {
     bool gives_manifests; /* document() has manifests and indexes too, not only configs */
     bool completes;       /* its find() completes what the driver before it found: they are asked
                              together, one after the other */
-    /* Adds the roots that exist. A root that cannot be looked at is not an error here: read()
-     * will say so. */
+    /* Adds the roots that exist: configured ones and the system's before users'. A root that cannot
+     * be looked at is not an error here: read() will say so. Nothing of a user's is an error. */
     int (*find)(const struct engine_options *options, struct engine_roots *roots, struct err *err);
     /* A few stats: microseconds. ERR_NOT_FOUND when the store has vanished. */
     int (*token)(const struct engine_root *root, struct engine_token *out, struct err *err);
@@ -195,15 +208,22 @@ int engine_path_set(char out[ENGINE_PATH_MAX], const char *path, struct err *err
 
 void engine_reading_close(struct engine_reading **r);
 void engine_roots_free(struct engine_roots *roots);
-/* Appends a copy of *root unless the same path, storage and space is there. */
+/* Appends a copy of *root unless the same path, storage and space is there. A user's root past his
+ * share is only counted. ERR_NO_MEMORY; ERR_LIMIT, never for a user's. */
 int engine_roots_add(struct engine_roots *roots, const struct engine_root *root, struct err *err);
+
+/* Whether `user` (a uid) may tell something of this root, as where its socket is: the system may of
+ * all, a user where the root's directory is his own. */
+bool engine_user_may_tell(uint32_t user, const struct engine_root *root);
 
 /* The key of a store (record.h) from its metadata root: statfs f_fsid, inode, driver, space. */
 int engine_store_key(struct rec_key *out, const struct engine_root *root, const char *metadata_dir,
                      struct err *err);
 
 /* Opens a host path (absolute) below the root's host prefix; symlinks stay inside the prefix
- * (openat2 RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS). Returns an fd or -1. */
+ * (openat2 RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS). Below a root that does not belong to uid 0 no
+ * symlink is followed at all: its user could make us look anywhere; ERR_CORRUPT then. Returns an fd
+ * or -1. */
 int engine_open(const struct engine_root *root, const char *path, int flags, struct err *err);
 
 /* Every driver of this build, ended by NULL (engines.c). In the order in which they are

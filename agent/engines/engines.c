@@ -13,6 +13,7 @@
 #include "agent/engines/oci_layout/oci_layout.h"
 #include "agent/engines/storage/storage.h"
 #include "common/cleanup.h"
+#include "common/log.h"
 
 #define OPEN_TRIES 16 /* RESOLVE_IN_ROOT answers EAGAIN while somebody renames beside the path */
 
@@ -85,6 +86,19 @@ static void drop_skipped(const struct engine_options *options, struct engine_roo
     roots->count = kept;
 }
 
+/* The one line about all of them. */
+static void log_left_out(const struct engine_roots *roots)
+{
+    char user[16], count[24];
+
+    if (roots->left_out == 0)
+        return;
+    snprintf(user, sizeof(user), "%u", roots->left_out_user);
+    snprintf(count, sizeof(count), "%zu", roots->left_out);
+    log_event(LOG_WARN, "users-stores-left-out", "user", user, "count", count, "why",
+              "more stores than one user, or all users together, may have here", NULL);
+}
+
 int engine_find(const struct engine_driver *const *drivers, const struct engine_options *options,
                 struct engine_roots *roots, struct err *err)
 {
@@ -99,6 +113,7 @@ int engine_find(const struct engine_driver *const *drivers, const struct engine_
         rc = -1;
     }
     drop_skipped(options, roots);
+    log_left_out(roots);
     return rc;
 }
 
@@ -130,14 +145,26 @@ void engine_reading_close(struct engine_reading **r)
 void engine_roots_free(struct engine_roots *roots)
 {
     free(roots->items);
-    roots->items = NULL;
-    roots->count = 0;
+    *roots = (struct engine_roots){0};
 }
 
 static bool same_root(const struct engine_root *a, const struct engine_root *b)
 {
     return a->driver == b->driver && strcmp(a->path, b->path) == 0 &&
            strcmp(a->storage, b->storage) == 0 && strcmp(a->space, b->space) == 0;
+}
+
+/* Whether the share of this root's user, or of all users, is used up. */
+static bool is_past_share(const struct engine_roots *roots, const struct engine_root *root)
+{
+    size_t users = 0, own = 0;
+
+    for (size_t i = 0; i < roots->count; i++) {
+        users += roots->items[i].user != 0;
+        own += roots->items[i].user == root->user;
+    }
+    return users >= ENGINE_USERS_ROOTS_MAX || own >= ENGINE_USER_ROOTS_MAX ||
+           roots->count >= REC_STORES_MAX;
 }
 
 int engine_roots_add(struct engine_roots *roots, const struct engine_root *root, struct err *err)
@@ -147,6 +174,11 @@ int engine_roots_add(struct engine_roots *roots, const struct engine_root *root,
     for (size_t i = 0; i < roots->count; i++) {
         if (same_root(&roots->items[i], root))
             return 0;
+    }
+    if (root->user != 0 && is_past_share(roots, root)) {
+        if (roots->left_out++ == 0)
+            roots->left_out_user = root->user;
+        return 0;
     }
     if (roots->count >= REC_STORES_MAX)
         return err_set(err, ERR_LIMIT, "%s: more than %d stores on this host", root->path,
@@ -159,11 +191,11 @@ int engine_roots_add(struct engine_roots *roots, const struct engine_root *root,
     return 0;
 }
 
-static int open_in_root(int base, const char *path, int flags)
+static int open_at(int base, const char *path, int flags, uint64_t resolve)
 {
     struct open_how how = {
         .flags = (uint64_t)(flags | O_CLOEXEC),
-        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+        .resolve = resolve | RESOLVE_NO_MAGICLINKS,
     };
     long fd = -1;
 
@@ -175,6 +207,41 @@ static int open_in_root(int base, const char *path, int flags)
     return (int)fd;
 }
 
+/* What of a path lies below the root's own; NULL where none of it does. */
+static const char *part_below(const struct engine_root *root, const char *path)
+{
+    size_t len = strlen(root->path);
+
+    if (len == 0 || strncmp(path, root->path, len) != 0 || path[len] != '/')
+        return NULL;
+    path += len;
+    while (*path == '/')
+        path++;
+    return *path != '\0' ? path : NULL;
+}
+
+/* Below its root, a store that is not the system's own is its user's: whatever symlinks he put
+ * there, they lead nowhere. In a store of root's they are an administrator's (a graph driver's
+ * directory on another disk). */
+static int open_below(int base, const struct engine_root *root, const char *path, int flags)
+{
+    const char *below = part_below(root, path);
+    AUTO_FD int dir = -1;
+    struct stat st;
+    int fd;
+
+    if (below != NULL)
+        dir = open_at(base, root->path, O_PATH | O_DIRECTORY, RESOLVE_IN_ROOT);
+    if (dir < 0 && below != NULL)
+        return -1;
+    if (below == NULL || fstat(dir, &st) != 0 || st.st_uid == 0)
+        return open_at(base, path, flags, RESOLVE_IN_ROOT);
+    fd = open_at(dir, below, flags, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+    if (fd < 0 && errno == EXDEV)
+        errno = ELOOP;
+    return fd;
+}
+
 int engine_open(const struct engine_root *root, const char *path, int flags, struct err *err)
 {
     bool prefixed = root->host[0] != '\0';
@@ -183,7 +250,7 @@ int engine_open(const struct engine_root *root, const char *path, int flags, str
 
     if (base < 0)
         return err_errno(err, ERR_IO, errno, "open %s", prefixed ? root->host : "/");
-    fd = open_in_root(base, path, flags);
+    fd = open_below(base, root, path, flags);
     if (fd < 0 && errno == ENOSYS && !prefixed)
         fd = open(path, flags | O_CLOEXEC);
     else if (fd < 0 && errno == ENOSYS)
@@ -195,6 +262,17 @@ int engine_open(const struct engine_root *root, const char *path, int flags, str
         return err_errno(err, errno == ENOTDIR || errno == ELOOP ? ERR_CORRUPT : ERR_IO, errno,
                          "open %s%s", root->host, path);
     return fd;
+}
+
+bool engine_user_may_tell(uint32_t user, const struct engine_root *root)
+{
+    AUTO_FD int fd = -1;
+    struct stat st;
+
+    if (user == 0)
+        return true;
+    fd = engine_open(root, root->path, O_PATH | O_DIRECTORY, NULL);
+    return fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == user;
 }
 
 /* Everything goes in with its length or a fixed size, so that no two inputs look alike. */

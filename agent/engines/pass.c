@@ -65,6 +65,15 @@ int pass_entry_failed(struct pass *p, const char *subject, const struct err *why
     }
 }
 
+int pass_unsettled(struct pass *p, struct err *err)
+{
+    if (p->final)
+        p->unsettled++;
+    else
+        err->kind = ERR_MOVED;
+    return -1;
+}
+
 static const char *text_in(const struct pass *p, struct arena *arena, struct err *err,
                            const char *fmt, va_list args)
 {
@@ -247,6 +256,11 @@ struct request {
     const struct engine_reading *last;
 };
 
+/* What a pass noticed that a token may not show. */
+struct signs {
+    size_t vanished, unsettled;
+};
+
 static int run_pass(const struct request *ask, struct pass *p, struct err *err)
 {
     int rc = ask->source->run(p, err);
@@ -259,8 +273,8 @@ static int run_pass(const struct request *ask, struct pass *p, struct err *err)
     return rc;
 }
 
-static int open_pass(const struct request *ask, struct engine_reading **out, size_t *vanished,
-                     struct err *err)
+static int open_pass(const struct request *ask, bool final, struct engine_reading **out,
+                     struct signs *signs, struct err *err)
 {
     AUTO(engine_reading_close) struct engine_reading *reading = calloc(1, sizeof(*reading));
     AUTO_FREE struct pass *p = calloc(1, ask->source->size);
@@ -275,10 +289,11 @@ static int open_pass(const struct request *ask, struct engine_reading **out, siz
     p->last = ask->last;
     p->reading = reading;
     p->arena = reading->arena;
+    p->final = final;
     buf_init(&p->file, JSON_BYTES_MAX);
     if (run_pass(ask, p, err) != 0)
         return -1;
-    *vanished = p->vanished;
+    *signs = (struct signs){.vanished = p->vanished, .unsettled = p->unsettled};
     *out = steal(&reading);
     return 0;
 }
@@ -318,20 +333,20 @@ static int attempt(const struct request *ask, int number, struct engine_reading 
 {
     AUTO(engine_reading_close) struct engine_reading *reading = NULL;
     struct engine_token before, after;
+    bool final = number + 1 == ATTEMPTS;
+    struct signs signs = {0};
     struct err why = {0};
     int64_t youngest_ns;
-    size_t vanished = 0;
 
     *still = false;
     if (settled_token(ask, &before, err) != 0)
         return -1;
-    if (open_pass(ask, &reading, &vanished, &why) != 0)
-        return why.kind == ERR_MOVED && number + 1 < ATTEMPTS
-                   ? 0
-                   : err_set(err, why.kind, "%s", why.text);
+    if (open_pass(ask, final, &reading, &signs, &why) != 0)
+        return why.kind == ERR_MOVED && !final ? 0 : err_set(err, why.kind, "%s", why.text);
     if (ask->source->token(ask->root, &after, &youngest_ns, err) != 0)
         return -1;
-    *still = token_eq(&before, &after) && (vanished == 0 || number > 0);
+    *still =
+        token_eq(&before, &after) && (signs.vanished == 0 || number > 0) && signs.unsettled == 0;
     reading->token = after;
     *out = steal(&reading);
     return 0;

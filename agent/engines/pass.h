@@ -24,14 +24,16 @@ struct pass {
     const struct engine_options *options; /* never NULL */
     const struct engine_reading *last;    /* of the same root; NULL: read all */
     struct engine_reading *reading;       /* being filled */
-    struct arena *arena;                  /* of this reading alone */
+    struct arena *arena;                  /* of this reading, alone unless the driver says else */
     struct buf file;                      /* scratch: one file at a time, JSON_BYTES_MAX at most */
+    bool final; /* no attempt follows: what is half written by now is told as it is */
 
     struct rec_exception *exceptions; /* of both kinds, in any order; grows */
     size_t exception_count, exception_room;
     struct rec_problem problems[REC_PROBLEMS_MAX];
     size_t problem_count, problems_more;
-    size_t vanished; /* what was to be there and was not: removed meanwhile, or lost */
+    size_t vanished;  /* what was to be there and was not: removed meanwhile, or lost */
+    size_t unsettled; /* what is broken and so young that somebody may be at it: pass_unsettled() */
 };
 
 /* Names a broken entry. -1 only when that itself fails. */
@@ -42,6 +44,11 @@ int pass_problem(struct pass *p, struct err *err, const char *subject, const cha
  * counted as vanished where it was not there), -1 where the pass cannot go on (no memory, no right,
  * a disk that fails). */
 int pass_entry_failed(struct pass *p, const char *subject, const struct err *why, struct err *err);
+
+/* Something that may be half written is broken, as *err says with ERR_CORRUPT: it is read again, by
+ * making it ERR_MOVED. In the last attempt it stays what it is, an entry's fault that hides no
+ * other, and the store is said to move. Gives -1. */
+int pass_unsettled(struct pass *p, struct err *err);
 
 /* How much was found to be wrong so far: a step that adds nothing to it saw nothing broken. */
 size_t pass_remarks(const struct pass *p);
@@ -78,8 +85,8 @@ struct pass_source {
 };
 
 /* engine_driver.read: up to three attempts, until the token was the same before and after and
- * nothing vanished; then the state is OK, CORRUPT (problems), ORPHANED (root->orphaned, no
- * problems) or MOVING. */
+ * nothing vanished and nothing young is broken; then the state is OK, CORRUPT (problems), ORPHANED
+ * (root->orphaned, no problems) or MOVING. */
 int pass_read(const struct pass_source *source, struct engine_root *root,
               const struct engine_options *options, const struct engine_reading *last,
               struct engine_reading **out, struct err *err);

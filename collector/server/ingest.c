@@ -31,11 +31,17 @@ static int find_missing(struct ingest *i, struct store *store, struct err *err)
 {
     AUTO(arena_close) struct arena *wide = NULL;
     struct apply_missing *m = &i->missing;
+    struct apply_look look = {
+        .incarnation_id = i->incarnation_id,
+        .now_s = i->now_ms / 1000,
+        .most = INGEST_MISSING_MAX,
+        .anew = i->look_anew,
+    };
 
     if (!i->look_for_missing)
         return 0;
     if (arena_open(&wide, INGEST_ARENA_MAX, err) != 0 ||
-        apply_missing(store, i->incarnation_id, INGEST_MISSING_MAX, wide, m, err) != 0)
+        apply_missing(store, &look, wide, m, err) != 0)
         return -1;
     m->documents =
         copy_array(i->arena, m->documents, m->document_count, sizeof(*m->documents), err);
@@ -66,6 +72,7 @@ static int run_hello(struct store_job *job, struct store *store, struct err *err
         return -1;
     i->incarnation_id = i->identity.incarnation_id;
     i->look_for_missing = i->identity.generation > 0;
+    i->look_anew = true; /* what the stream before was asked for is forgotten */
     return find_missing(i, store, err);
 }
 
@@ -237,6 +244,7 @@ int ingest_inventory(struct ingest **out, struct gather **gather, struct err *er
     (*out)->generation = gather_inventory((*out)->gather)->generation;
     (*out)->job.weight += gather_bytes((*out)->gather);
     (*out)->look_for_missing = true;
+    (*out)->look_anew = true; /* the first one follows a hello that had nothing to look through */
     return 0;
 }
 
@@ -296,11 +304,12 @@ int ingest_layer_facts(struct ingest **out, struct wire_agent_msg **facts, struc
     return 0;
 }
 
-int ingest_missing(struct ingest **out, struct err *err)
+int ingest_missing(struct ingest **out, bool anew, struct err *err)
 {
     if (make(out, run_missing, err) != 0)
         return -1;
     (*out)->look_for_missing = true;
+    (*out)->look_anew = anew;
     return 0;
 }
 

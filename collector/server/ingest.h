@@ -19,7 +19,7 @@
 #include "common/wire.h"
 
 enum {
-    INGEST_MISSING_MAX = 4096,   /* documents, and layers, that one job looks for */
+    INGEST_MISSING_MAX = 4096,   /* configs, manifests, and layers, that one job looks for */
     INGEST_ARENA_MAX = 64 << 20, /* bytes of one job's results */
     INGEST_ADDRESS_BYTES = 128,
 };
@@ -40,6 +40,7 @@ struct ingest {
     struct wire_agent_msg *msg; /* hello, difference, use, facts, ... */
     struct gather *gather;      /* a whole inventory */
     bool look_for_missing;      /* afterwards, in the same job */
+    bool look_anew;             /* also for what this host was asked for before */
     uint64_t generation;        /* inventory and difference */
 
     char *host_name; /* hello */
@@ -84,8 +85,8 @@ int ingest_report(struct ingest **out, struct wire_agent_msg **report, struct er
 int ingest_document(struct ingest **out, const struct rec_document *head, struct buf *data,
                     struct err *err);
 int ingest_layer_facts(struct ingest **out, struct wire_agent_msg **facts, struct err *err);
-/* Only looks for what this host could tell. */
-int ingest_missing(struct ingest **out, struct err *err);
+/* Only looks for what this host could tell; `anew`: apply.h's apply_look says. */
+int ingest_missing(struct ingest **out, bool anew, struct err *err);
 
 /* Jobs of no session. The texts are copied. */
 int ingest_event(struct ingest **out, int64_t incarnation_id, const char *kind, const char *subject,

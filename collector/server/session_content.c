@@ -37,10 +37,11 @@ void session_announce(struct session *s, const struct apply_missing *missing)
 
         announce(s, &item);
     }
-    /* A full answer is not the whole one: the rest follows when these are told. Until then the
-     * answer stays the same, so nothing hurries. */
-    s->more_is_missing = (s->gives_documents && missing->document_count == INGEST_MISSING_MAX) ||
-                         (s->measures && missing->layer_count == INGEST_MISSING_MAX);
+    /* A full answer is not the whole one. The rest of the manifests follows at the next look; that
+     * of the others when these are told: until then the answer stays the same, so nothing
+     * hurries. */
+    s->more_is_missing =
+        (s->gives_documents && missing->documents_full) || (s->measures && missing->layers_full);
     if (s->more_is_missing)
         session_refresh_later(s);
 }
@@ -95,6 +96,12 @@ void session_refresh_later(struct session *s)
         list_push(&s->set->stale, &s->stale);
 }
 
+void session_refresh_anew(struct session *s)
+{
+    s->look_anew = true;
+    session_refresh_later(s);
+}
+
 bool session_refresh(struct session *s)
 {
     uint64_t now = sessions_now(s->set);
@@ -105,9 +112,10 @@ bool session_refresh(struct session *s)
     if (list_empty(&s->stale) || s->half_closed || s->state != SESSION_UP ||
         !list_empty(&s->waiting) || (busy && now - s->refresh_ms < SESSION_REFRESH_MS))
         return false;
-    if (ingest_missing(&i, &err) != 0)
+    if (ingest_missing(&i, s->look_anew, &err) != 0)
         return false;
     list_remove(&s->stale);
+    s->look_anew = false;
     s->refresh_ms = now;
     session_submit(s, i, on_missing_done);
     return true;

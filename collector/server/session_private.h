@@ -78,6 +78,7 @@ struct session {
     struct session_piecework piecework;
     struct list stale;    /* set->stale while a look for what is missing is due */
     bool more_is_missing; /* than one look for what is missing can tell */
+    bool look_anew;       /* the next look is to tell again what it told before */
     uint64_t refresh_ms;
 };
 
@@ -144,6 +145,8 @@ int session_take_declined(struct session *s, struct wire_agent_msg **m, struct e
 void session_announce(struct session *s, const struct apply_missing *missing);
 /* From now on a look for what is missing is due. */
 void session_refresh_later(struct session *s);
+/* The same, and what was announced before is to be announced again. */
+void session_refresh_anew(struct session *s);
 /* Looks, if that is due and the session has nothing else to do. Whether it did. */
 bool session_refresh(struct session *s);
 /* Sends what the registry has for it. */

@@ -357,7 +357,7 @@ void sessions_tick(struct sessions *set)
     end_silent(&set->heard, now, (uint64_t)set->options->silence_ms, "no heartbeat came");
     if (wants_is_starved(set->wants))
         list_each (it, &set->heard) {
-            session_refresh_later(list_entry(it, struct session, node));
+            session_refresh_anew(list_entry(it, struct session, node));
         }
     refresh_stale(set);
     sessions_pump(set);

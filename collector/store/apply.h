@@ -124,6 +124,16 @@ int apply_housekeeping(struct store *s, int64_t now_s, int64_t ephemeral_s, int6
 
 /* ---- what is not known yet ------------------------------------------------------------------- */
 
+/* After so long a host is asked again for the manifests that it did not give. */
+#define APPLY_ASK_AGAIN_S 3600
+
+struct apply_look {
+    int64_t incarnation_id;
+    int64_t now_s;
+    size_t most; /* configs, manifests, and layers, of each */
+    bool anew;   /* also what this host was asked for before: nobody remembers that it was */
+};
+
 struct apply_missing {
     struct rec_wanted *documents; /* not here, or redacted and said only by another host */
     bool *document_confirms;      /* parallel: a second opinion is asked */
@@ -131,12 +141,15 @@ struct apply_missing {
     struct rec_measure_wanted *layers; /* facts unknown or said only by another host */
     bool *layer_confirms;
     size_t layer_count;
+    bool documents_full, layers_full; /* there may be more: another look tells */
 };
 
 /* What this host could tell: of the images and chains it holds now (extra ones too, but none that
- * is missing on its disk), and manifests where its stores can give them; at most `most` of each.
- * Costs what the host holds, not the fleet. */
-int apply_missing(struct store *s, int64_t incarnation_id, size_t most, struct arena *arena,
+ * is missing on its disk), and manifests where its stores can give them. Configs and layers are
+ * told with every look. Manifests, which often nobody has, are told once for each listing of a
+ * store, and again when the listing comes anew or APPLY_ASK_AGAIN_S later; those that one look has
+ * no room for come with the next. Costs what the host holds, not the fleet. */
+int apply_missing(struct store *s, const struct apply_look *look, struct arena *arena,
                   struct apply_missing *out, struct err *err);
 
 #endif

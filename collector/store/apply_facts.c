@@ -99,7 +99,7 @@ static int tell_mismatch(struct store *s, int64_t incarnation_id, const struct s
 int apply_layer_facts(struct store *s, int64_t incarnation_id, const struct rec_layer_facts *facts,
                       int64_t now_ms, enum apply_verdict *verdict, struct err *err)
 {
-    struct stored was;
+    struct stored was = {0};
     int found = load_stored(s, facts, &was, err);
     bool own;
 

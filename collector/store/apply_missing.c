@@ -42,15 +42,15 @@ static const char *const sql[] = {
 };
 const struct store_sql store_sql_missing = STORE_SQL(sql);
 
-static int load_documents(struct store *s, int64_t incarnation_id, size_t most,
-                          struct apply_missing *out, struct err *err)
+static int load_documents(struct store *s, const struct apply_look *look, struct apply_missing *out,
+                          struct err *err)
 {
     AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_missing, DOCUMENTS);
     int more;
 
-    stmt_int(&st, incarnation_id);
-    stmt_int(&st, (int64_t)most);
-    while ((more = stmt_row(&st, err)) > 0 && out->document_count < most) {
+    stmt_int(&st, look->incarnation_id);
+    stmt_int(&st, (int64_t)look->most);
+    while ((more = stmt_row(&st, err)) > 0 && out->document_count < look->most) {
         struct rec_wanted *w = &out->documents[out->document_count];
 
         w->kind = REC_DOC_CONFIG;
@@ -58,18 +58,19 @@ static int load_documents(struct store *s, int64_t incarnation_id, size_t most,
             return -1;
         out->document_confirms[out->document_count++] = stmt_get_int(&st, 1) != 0;
     }
+    out->documents_full = out->document_count == look->most;
     return more < 0 ? -1 : 0;
 }
 
-static int load_layers(struct store *s, int64_t incarnation_id, size_t most,
-                       struct apply_missing *out, struct err *err)
+static int load_layers(struct store *s, const struct apply_look *look, struct apply_missing *out,
+                       struct err *err)
 {
     AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_missing, LAYERS);
     int more;
 
-    stmt_int(&st, incarnation_id);
-    stmt_int(&st, (int64_t)most);
-    while ((more = stmt_row(&st, err)) > 0 && out->layer_count < most) {
+    stmt_int(&st, look->incarnation_id);
+    stmt_int(&st, (int64_t)look->most);
+    while ((more = stmt_row(&st, err)) > 0 && out->layer_count < look->most) {
         struct rec_measure_wanted *w = &out->layers[out->layer_count];
 
         if (stmt_get_digest(&st, 0, &w->diff, err) != 0 ||
@@ -77,25 +78,53 @@ static int load_layers(struct store *s, int64_t incarnation_id, size_t most,
             return -1;
         out->layer_confirms[out->layer_count++] = stmt_get_int(&st, 2) != 0;
     }
+    out->layers_full = out->layer_count == look->most;
     return more < 0 ? -1 : 0;
 }
 
 /* ---- manifests: of listings that memory does not know to be done with -------------------------
  */
 
-static int load_manifests_of(struct store *s, uint32_t listing, int64_t incarnation_id, size_t most,
-                             struct apply_missing *out, struct err *err)
+/* Whether the marks of what the store was asked for count no more. */
+static bool marks_are_void(const struct mirror_store *held, const struct apply_look *look)
+{
+    return held->asked == NULL || look->anew || look->now_s < held->asked_s ||
+           look->now_s - held->asked_s >= APPLY_ASK_AGAIN_S;
+}
+
+static bool is_settled(const struct mirror *m, const struct mirror_store *held, uint32_t at)
+{
+    return mirror_listing(m, held->listings[at])->manifests_known;
+}
+
+/* What is found, and where it began among the documents. */
+struct manifests {
+    const struct apply_look *look;
+    struct apply_missing *out;
+    size_t first;
+};
+
+static bool has_room(const struct manifests *f)
+{
+    return f->out->document_count - f->first < f->look->most;
+}
+
+/* Adds what the listing lacks. *asked when that was all, and also when it is more than the longest
+ * answer holds: nothing else would ever get its turn. */
+static int load_manifests_of(struct store *s, uint32_t listing, struct manifests *f, bool *asked,
+                             struct err *err)
 {
     AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_missing, MANIFESTS);
-    bool known = true;
+    struct apply_missing *out = f->out;
+    bool alone = out->document_count == f->first, known = true;
     int more;
 
     stmt_int(&st, listing);
-    while ((more = stmt_row(&st, err)) > 0 && out->document_count < most) {
+    while ((more = stmt_row(&st, err)) > 0 && has_room(f)) {
         struct rec_wanted *w = &out->documents[out->document_count];
 
         known = false;
-        if (stmt_get_int(&st, 1) == incarnation_id) /* its own word: for others to confirm */
+        if (stmt_get_int(&st, 1) == f->look->incarnation_id) /* its own word: others confirm it */
             continue;
         w->kind = REC_DOC_MANIFEST;
         if (stmt_get_digest(&st, 0, &w->digest, err) != 0)
@@ -104,31 +133,44 @@ static int load_manifests_of(struct store *s, uint32_t listing, int64_t incarnat
     }
     if (more < 0)
         return -1;
+    *asked = more == 0 || alone;
     return more == 0 && known ? mirror_set_manifests_known(s->mirror, listing, err) : 0;
 }
 
-static int load_manifests_in(struct store *s, int64_t store_id, int64_t incarnation_id, size_t most,
-                             struct apply_missing *out, struct err *err)
+/* Marks what it asks for, so that a later look goes on where there was no more room. */
+static int load_manifests_in(struct store *s, int64_t store_id, struct manifests *f,
+                             struct arena *arena, struct err *err)
 {
     const struct mirror_store *held = mirror_store(s->mirror, store_id);
+    bool *asked = arena_array(arena, held->listing_count, sizeof(*asked), err);
+    bool anew = marks_are_void(held, f->look);
 
-    for (uint32_t i = 0; i < held->listing_count && out->document_count < most; i++)
-        if (!mirror_listing(s->mirror, held->listings[i])->manifests_known &&
-            load_manifests_of(s, held->listings[i], incarnation_id, most, out, err) != 0)
+    if (asked == NULL)
+        return -1;
+    for (uint32_t i = 0; i < held->listing_count; i++) {
+        asked[i] = !anew && held->asked[i];
+        if (asked[i] || is_settled(s->mirror, held, i))
+            continue;
+        if (!has_room(f))
+            f->out->documents_full = true;
+        else if (load_manifests_of(s, held->listings[i], f, &asked[i], err) != 0)
             return -1;
-    return 0;
+    }
+    f->out->documents_full |= !has_room(f);
+    return mirror_set_asked(s->mirror, store_id, asked, anew ? f->look->now_s : held->asked_s, err);
 }
 
-static int load_manifests(struct store *s, int64_t incarnation_id, size_t most,
+static int load_manifests(struct store *s, const struct apply_look *look, struct arena *arena,
                           struct apply_missing *out, struct err *err)
 {
     AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_missing, STORES);
+    struct manifests found = {.look = look, .out = out, .first = out->document_count};
     int more;
 
-    stmt_int(&st, incarnation_id);
+    stmt_int(&st, look->incarnation_id);
     while ((more = stmt_row(&st, err)) > 0)
         if (stmt_get_int(&st, 1) != 0 &&
-            load_manifests_in(s, stmt_get_int(&st, 0), incarnation_id, most, out, err) != 0)
+            load_manifests_in(s, stmt_get_int(&st, 0), &found, arena, err) != 0)
             return -1;
     return more;
 }
@@ -169,12 +211,14 @@ static bool store_asks(const struct mirror *m, int64_t store_id, int64_t incarna
     return false;
 }
 
-static bool store_asks_manifests(const struct mirror *m, int64_t store_id)
+static bool store_asks_manifests(const struct mirror *m, int64_t store_id,
+                                 const struct apply_look *look)
 {
-    const struct mirror_store *s = mirror_store(m, store_id);
+    const struct mirror_store *held = mirror_store(m, store_id);
+    bool anew = marks_are_void(held, look);
 
-    for (uint32_t i = 0; i < s->listing_count; i++)
-        if (!mirror_listing(m, s->listings[i])->manifests_known)
+    for (uint32_t i = 0; i < held->listing_count; i++)
+        if ((anew || !held->asked[i]) && !is_settled(m, held, i))
             return true;
     return false;
 }
@@ -184,43 +228,44 @@ struct lack {
     bool content, manifests;
 };
 
-static int find_lack(struct store *s, int64_t incarnation_id, struct lack *out, struct err *err)
+static int find_lack(struct store *s, const struct apply_look *look, struct lack *out,
+                     struct err *err)
 {
     AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_missing, STORES);
     int more;
 
-    stmt_int(&st, incarnation_id);
+    stmt_int(&st, look->incarnation_id);
     while ((more = stmt_row(&st, err)) > 0) {
         int64_t id = stmt_get_int(&st, 0);
 
-        out->content = out->content || store_asks(s->mirror, id, incarnation_id);
-        out->manifests =
-            out->manifests || (stmt_get_int(&st, 1) != 0 && store_asks_manifests(s->mirror, id));
+        out->content = out->content || store_asks(s->mirror, id, look->incarnation_id);
+        out->manifests = out->manifests ||
+                         (stmt_get_int(&st, 1) != 0 && store_asks_manifests(s->mirror, id, look));
     }
     return more;
 }
 
-int apply_missing(struct store *s, int64_t incarnation_id, size_t most, struct arena *arena,
+int apply_missing(struct store *s, const struct apply_look *look, struct arena *arena,
                   struct apply_missing *out, struct err *err)
 {
     struct lack lack = {.content = false};
 
     *out = (struct apply_missing){0};
-    if (find_lack(s, incarnation_id, &lack, err) != 0)
+    if (find_lack(s, look, &lack, err) != 0)
         return -1;
     if (!lack.content && !lack.manifests)
         return 0;
     *out = (struct apply_missing){
-        .documents = arena_array(arena, most, sizeof(*out->documents), err),
-        .document_confirms = arena_array(arena, most, sizeof(bool), err),
-        .layers = arena_array(arena, most, sizeof(*out->layers), err),
-        .layer_confirms = arena_array(arena, most, sizeof(bool), err),
+        .documents = arena_array(arena, 2 * look->most, sizeof(*out->documents), err),
+        .document_confirms = arena_array(arena, 2 * look->most, sizeof(bool), err),
+        .layers = arena_array(arena, look->most, sizeof(*out->layers), err),
+        .layer_confirms = arena_array(arena, look->most, sizeof(bool), err),
     };
     if (out->documents == NULL || out->document_confirms == NULL || out->layers == NULL ||
         out->layer_confirms == NULL)
         return -1;
-    if (lack.content && (load_documents(s, incarnation_id, most, out, err) != 0 ||
-                         load_layers(s, incarnation_id, most, out, err) != 0))
+    if (lack.content &&
+        (load_documents(s, look, out, err) != 0 || load_layers(s, look, out, err) != 0))
         return -1;
-    return lack.manifests ? load_manifests(s, incarnation_id, most, out, err) : 0;
+    return lack.manifests ? load_manifests(s, look, arena, out, err) : 0;
 }

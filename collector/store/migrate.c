@@ -165,7 +165,7 @@ static int refuse_newer(const char *path, int version, int newest, struct err *e
 
 int migrate_version(sqlite3 *db, const char *path, int newest, int *version, struct err *err)
 {
-    int application, tables;
+    int application = 0, tables = 0;
 
     if (read_number(db, path, "PRAGMA application_id", &application, err) != 0 ||
         read_number(db, path, "PRAGMA user_version", version, err) != 0 ||

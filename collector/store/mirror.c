@@ -53,6 +53,7 @@ static void free_items(struct mirror *m)
         free(s->exceptions);
         free(s->copies);
         free(s->uses);
+        free(s->asked);
     }
 }
 

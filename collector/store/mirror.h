@@ -72,6 +72,8 @@ struct mirror_store {
     struct mirror_exception *exceptions;
     struct mirror_copy *copies; /* sorted by chain */
     struct mirror_use *uses;
+    bool *asked;     /* parallel to the listings: asked for its manifests; NULL none; owned */
+    int64_t asked_s; /* since when the marks are made: they grow old together */
     uint32_t listing_count, exception_count, copy_count, use_count;
     uint32_t host, owner;
     uint64_t engine;     /* a hash of its name, to tell engines apart */
@@ -201,9 +203,13 @@ int mirror_add_space(struct mirror *m, int64_t store_id, const struct rec_space 
 int mirror_set_spaces(struct mirror *m, int64_t store_id, const struct rec_space *list,
                       size_t count, struct err *err);
 
-/* What a store holds now; copied, in the order that its list has. */
+/* What a store holds now; copied, in the order that its list has. Listings that stay keep their
+ * mark of having been asked for. */
 int mirror_set_held(struct mirror *m, int64_t store_id, const uint32_t *listings, uint32_t count,
                     struct err *err);
+/* The marks of all its listings, copied, and since when they are made. */
+int mirror_set_asked(struct mirror *m, int64_t store_id, const bool *asked, int64_t since_s,
+                     struct err *err);
 int mirror_set_exceptions(struct mirror *m, int64_t store_id, const struct mirror_exception *list,
                           uint32_t count, struct err *err);
 int mirror_set_copies(struct mirror *m, int64_t store_id, const struct mirror_copy *list,

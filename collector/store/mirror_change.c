@@ -353,14 +353,48 @@ int mirror_set_spaces(struct mirror *m, int64_t store_id, const struct rec_space
     return 0;
 }
 
+/* Both lists are sorted by image, and a listing's image never changes. */
+static int move_marks(struct mirror *m, struct mirror_store *s, const uint32_t *listings,
+                      uint32_t count, struct err *err)
+{
+    AUTO_FREE bool *asked = NULL;
+    uint32_t old = 0;
+
+    if (s->asked == NULL)
+        return 0;
+    asked = calloc(count + 1, sizeof(*asked));
+    if (asked == NULL)
+        return err_set(err, ERR_NO_MEMORY, "no memory for %u marks", count);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t image = mirror_listing(m, listings[i])->image;
+
+        while (old < s->listing_count && mirror_listing(m, s->listings[old])->image < image)
+            old++;
+        asked[i] = old < s->listing_count && s->listings[old] == listings[i] && s->asked[old];
+    }
+    return replace_list(m, &s->asked, asked, count * sizeof(*asked), err);
+}
+
 int mirror_set_held(struct mirror *m, int64_t store_id, const uint32_t *listings, uint32_t count,
                     struct err *err)
 {
     struct mirror_store *s = change(m, MIRROR_STORES, store_id, err);
 
-    if (s == NULL || replace_list(m, &s->listings, listings, count * sizeof(*listings), err) != 0)
+    if (s == NULL || move_marks(m, s, listings, count, err) != 0 ||
+        replace_list(m, &s->listings, listings, count * sizeof(*listings), err) != 0)
         return -1;
     s->listing_count = count;
+    return 0;
+}
+
+int mirror_set_asked(struct mirror *m, int64_t store_id, const bool *asked, int64_t since_s,
+                     struct err *err)
+{
+    struct mirror_store *s = change(m, MIRROR_STORES, store_id, err);
+
+    if (s == NULL || replace_list(m, &s->asked, asked, s->listing_count * sizeof(*asked), err) != 0)
+        return -1;
+    s->asked_s = since_s;
     return 0;
 }
 

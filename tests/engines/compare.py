@@ -105,7 +105,7 @@ def check_repo_digests(results, when, told, truth):
     results.check(f"{when}: no repo digest that no registry has", all(
         pairs <= truth.repo_digests[i] for i, pairs in told.items()),
         describe(told, truth.repo_digests))
-    results.equal(f"{when}: repo digests, where a layer of its own came with the image",
+    results.equal(f"{when}: repo digests that are sure",
                   {i: told.get(i) for i in truth.sure_digests}, truth.sure_digests)
 
 

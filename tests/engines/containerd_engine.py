@@ -106,6 +106,29 @@ class Containerd:
                         f"{source[1]}/{repo}" for repo in source[2].split(","))
         return found
 
+    def origins(self, space):
+        """{(diffID, repository)} by those labels, of every layer whose diffID anything tells."""
+        here, fetched, found = self.blobs(space), self.fetched_from(space), set()
+        diffs = {blob: {label} for blob, label in self._uncompressed(space).items()}
+        for target in self.records(space).values():
+            for blob, diff in self.layer_blobs(space, target, here).items():
+                diffs.setdefault(blob, set()).add(diff)
+        for blob, known in diffs.items():
+            found.update((diff, place) for diff in known for place in fetched.get(blob, ()))
+        return found
+
+    def _uncompressed(self, space):
+        """{layer's blob: diffID}, as noted where it was unpacked."""
+        found = {}
+        for row in self.table(space, "content", "ls"):
+            label = re.search(r"containerd\.io/uncompressed=(sha256:[0-9a-f]{64})", row[-1])
+            if label:
+                found[row[0]] = label[1]
+        return found
+
+    def pid(self, space, name):
+        return next(int(row[1]) for row in self.table(space, "tasks", "ls") if row[0] == name)
+
     def document(self, space, digest):
         if digest not in self.documents:  # what has a digest never changes
             self.documents[digest] = json.loads(self.ctr(space, "content", "get", digest))
@@ -134,8 +157,14 @@ class Containerd:
             subprocess.run(self.inside("ctr", "-a", self.socket, "-n", space, "snapshots", "rm", key),
                            stderr=subprocess.DEVNULL, check=False)  # it may be collected already
             found.update(zip(reversed(chains), folders))
+        self.collect(space)
         wait_for("the views to be gone", lambda: set(os.listdir(snapshots)) <= before)
         return found
+
+    def collect(self, space):
+        """Lets containerd remove now what nothing holds: else it may take its time."""
+        self.ctr(space, "leases", "create", "--id", "lc-collect")
+        self.ctr(space, "leases", "delete", "--sync", "lc-collect")
 
     def resolve(self, space, target, here):
         """[(manifest or None, its digest, config's digest)] of the images that a record stands for."""
@@ -170,7 +199,7 @@ class Containerd:
                 else:
                     truth.by_manifest.add(image)
                 _name(truth, image, name, {d for d in (target, digest)
-                                           if _bare(repository(name)) in fetched.get(d, ())})
+                                           if bare(repository(name)) in fetched.get(d, ())})
                 if top in snapshots:
                     truth.unpacked.add(image)
                     tops[top] = chain_ids(diffs)
@@ -237,6 +266,14 @@ def _name(truth, image, name, digests):
     pairs.update(f"{repository(name)}@{digest}" for digest in digests)
 
 
-def _bare(place):
+def process_age(pid):
+    """Seconds, by proc(5)."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        started = int(f.read().rsplit(")", 1)[1].split()[19]) / os.sysconf("SC_CLK_TCK")
+    with open("/proc/uptime", encoding="ascii") as f:
+        return float(f.read().split()[0]) - started
+
+
+def bare(place):
     """A repository without its registry's port."""
     return re.sub(r"^([^/:]+):\d+/", r"\1/", place)

@@ -5,11 +5,35 @@ import json
 import os
 import signal
 import subprocess
+import sys
 
 from compare import Truth, chain_ids, du
 from harness import run
 
+CACHE = "/var/lib/containers/cache"
 LIMITS = ["--network", "none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"]
+
+
+def own_cache(world):
+    """Root's blob info cache lies at one place, wherever the store is. From here on, this program and
+    all that it starts see an empty one there; the host's is left alone."""
+    os.makedirs(CACHE, exist_ok=True)
+    os.makedirs(world.path("cache"))
+    run(["mount", "--bind", world.path("cache"), CACHE])
+
+
+def own_mounts():
+    """Starts this program anew where its mounts are its own."""
+    if os.environ.get("LC_OWN_MOUNTS") != str(os.getpid()):
+        os.environ["LC_OWN_MOUNTS"] = str(os.getpid())
+        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable,
+                              *sys.argv])
+
+
+def repository(name):
+    """The name without its tag and digest."""
+    name = name.split("@")[0]
+    return name.rsplit(":", 1)[0] if ":" in name.rsplit("/", 1)[-1] else name
 
 
 class Podman:
@@ -68,7 +92,8 @@ class Podman:
     def truth(self):
         """The whole store as podman and du tell it."""
         truth = Truth()
-        for image, told in self.inspect_all().items():
+        inspected = self.inspect_all()
+        for image, told in inspected.items():
             truth.names[image] = set(told["RepoTags"] or [])
             truth.repo_digests[image] = {pair for pair in told["RepoDigests"] or []
                                          if self.is_real(pair)}
@@ -78,7 +103,7 @@ class Podman:
             for chain, folder in zip(reversed(chains), self.directories(told)):
                 if chain not in truth.copies:
                     truth.copies[chain] = du(folder)
-        truth.sure_digests = self.sure(truth)
+        truth.sure_digests = self.sure(truth, inspected)
         for container in json.loads(self.cli("ps", "-a", "--no-trunc", "--format", "json")):
             truth.containers[container["Id"]] = (
                 "sha256:" + container["ImageID"],
@@ -87,14 +112,13 @@ class Podman:
         return truth
 
     @staticmethod
-    def sure(truth):
-        """The repo digests of images that have one name and a layer that no other has. Where all layers
-        were here before, nothing on disk tells whether the name came from a registry; nor does it
-        where a layer travelled uncompressed."""
-        tops = [layers[-1] for layers in truth.layers.values()]
-        return {i: truth.repo_digests[i] for i, layers in truth.layers.items()
-                if tops.count(layers[-1]) == 1 and len(truth.names[i]) == 1
-                and len(truth.repo_digests[i]) > 0 and "form/tar:1" not in str(truth.names[i])}
+    def sure(truth, inspected):
+        """The repo digests of images that never had a name of another repository. Of the others nothing
+        on disk tells a pull from a tag, unless their top layer was fetched; nor does it where layers
+        travelled uncompressed."""
+        return {i: truth.repo_digests[i] for i, told in inspected.items()
+                if truth.repo_digests[i] and "form/tar:1" not in str(truth.names[i])
+                and len({repository(name) for name in told["NamesHistory"]}) == 1}
 
     def is_real(self, pair):
         """podman shows each repository of a name with each manifest of the image. The registry knows

@@ -10,8 +10,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 from broken import Place, copy_of, try_places  # noqa: E402
 from churn import Sequence, churn  # noqa: E402
-from compare import Scan, check_account, check_bytes, check_store, du, images, told_spaces  # noqa: E402
-from containerd_engine import Containerd  # noqa: E402
+from compare import (Scan, check_account, check_bytes, check_store, du, images,  # noqa: E402
+                     repository, told_spaces)
+from containerd_engine import Containerd, bare, process_age  # noqa: E402
 from cri import Cri  # noqa: E402
 from harness import Results, World, run  # noqa: E402
 from images import awkward_set, image_set  # noqa: E402
@@ -96,7 +97,7 @@ class Rig:
 
 
 def compare_all(rig, when):
-    """Every namespace and snapshotter against what ctr says of it."""
+    """Every namespace and snapshotter against what ctr says of it, which is returned."""
     truths = {key: rig.truth(*key) for key in STORES}
     scan = rig.scan()
     scan.stores = [s for s in scan.stores if s["root"] == rig.engine.root]
@@ -113,6 +114,7 @@ def compare_all(rig, when):
             if c["kube_pod"]}
     rig.results.equal(f"{when}: pods of containers", pods,
                       {c: ("shop", "web-0") for c in truths[("k8s.io", "overlayfs")].containers})
+    return truths
 
 
 def check_blobs(rig, when, stores, truths):
@@ -164,14 +166,34 @@ def changes(rig):
                rig.name("team/two-parents:1"))
     engine.pull("kept", rig.name("form/fast:1"))
     engine.fetch("kept", rig.name("form/oci:1"))
-    compare_all(rig, "changed")
+    return compare_all(rig, "changed")
 
 
-def origins(rig):
-    """A layer that came from several repositories is known to be in each."""
+def origins(rig, truths):
+    """A layer that came from several repositories is known to be in each: by a repo digest of an image
+    that has it, or by itself. Ports are left out, as ctr leaves them out of its labels."""
     scan = rig.scan("--no-measure")
-    if not any("origins" in s for s in scan.stores):
-        rig.results.skip("origins of layers", "scan -o json does not print them")
+    expected = {}
+    for key, truth in truths.items():
+        implied = {(diff, bare(repository(pair))) for image, pairs in truth.repo_digests.items()
+                   for pair in pairs for diff in truth.layers.get(image, ())}
+        expected[key] = rig.engine.origins(key[0]) - implied
+    rig.results.equal("origins of layers", {key: {
+        (o["diff"], bare(o["repository"])) for o in rig.store(scan, *key)["origins"]}
+        for key in STORES}, expected)
+    rig.results.check("a layer outlives an image that it came with", any(expected.values()))
+
+
+def since(rig):
+    """A container runs since its process started, by the kernel's word; of one that ended nothing is
+    known."""
+    told = {c["id"]: c["since_seconds"]
+            for c in rig.store(rig.scan("--no-measure"), "default")["containers"]}
+    age = process_age(rig.engine.pid("default", "lc-runs"))
+    rig.results.check("since when a container runs", abs(told["lc-runs"] - age) <= 2,
+                      f"{told['lc-runs']} s, not {age:.1f} s")
+    rig.results.check("since when a container that ended runs", told["lc-ended"] is None,
+                      f"{told['lc-ended']} s")
 
 
 # ---- churn ---------------------------------------------------------------------------------------------
@@ -184,9 +206,11 @@ def churn_images(rig):
     sequence = Sequence({base: first})
 
     def step(change, *words):
-        state = sequence.now()
+        state, through = sequence.now(), []
+        if "--force" in words:  # ctr removes the name before it makes it anew
+            through = [{name: image for name, image in state.items() if name != words[-1]}]
         change(state)
-        sequence.do(lambda: engine.ctr("churn", "images", *words), state)
+        sequence.do(lambda: engine.ctr("churn", "images", *words), *through, state)
 
     def steps():
         for number in range(28):
@@ -268,8 +292,8 @@ def main():
         cri, pod = rig.run_pod()
         compare_all(rig, "first")
         compare_with_skopeo(rig)
-        changes(rig)
-        origins(rig)
+        origins(rig, changes(rig))
+        since(rig)
         cri.end(pod)
         cri.close()
         churn_images(rig)

@@ -112,6 +112,23 @@ def broken_places(world, results, layout):
                          {"any": victim.id[7:19], "missing": ""}, lost)], settle=1.1)
 
 
+def young(world, results, layout):
+    """What was broken a moment ago may be half written: the store moves, and the rest of it is there."""
+    root = world.path("young")
+    shutil.copytree(layout.root, root)
+    scan = ["--engine", "oci-layout", "--oci-layout", root]
+    whole = names(Scan(world, "--no-measure", *scan).store(root))
+    victim = image_set()["time/offset:1"]
+    with open(os.path.join(root, "blobs/sha256", victim.digest[7:]), "r+b") as f:
+        f.truncate(100)
+    store = Scan(world, "--no-measure", *scan).store(root)
+    results.equal("young: the state", store["state"], "moving")
+    results.check("young: the others stay", set(whole) - set(names(store)) <= {victim.id},
+                  f"{set(whole) - set(names(store))}")
+    results.check("young: it is named", any(victim.digest in p["subject"] for p in store["problems"]),
+                  str(store["problems"]))
+
+
 def main():
     results = Results("oci-layout")
     with World("layout", sys.argv[1]) as world:
@@ -121,6 +138,7 @@ def main():
         layout = by_hand(world, results)
         leftovers(world, results, layout)
         churn_layout(world, results, copied)
+        young(world, results, layout)
         broken_places(world, results, layout)
     results.finish()
 

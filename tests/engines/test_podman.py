@@ -16,9 +16,10 @@ from churn import Sequence, churn  # noqa: E402
 from compare import Scan, check_bytes, check_store, du, images, names, told_spaces  # noqa: E402
 from harness import Results, World, run  # noqa: E402
 from images import awkward_set, image_set  # noqa: E402
-from podman_engine import LIMITS, Podman, User  # noqa: E402
+from podman_engine import CACHE, LIMITS, Podman, User, own_cache, own_mounts  # noqa: E402
 from registry import Registry  # noqa: E402
 
+CACHE_FILE = os.path.join(CACHE, "blob-info-cache-v1.boltdb")
 ROOTLESS = ("team/base:1", "team/plain:1", "team/links:1", "team/whiteouts:1", "team/unicode:1",
             "form/fast:1")
 
@@ -92,6 +93,32 @@ def compare_with_skopeo(rig, podman):
                       {i: "sha256:" + sha256(run(["skopeo", "inspect", "--raw", "--config",
                                                   podman.skopeo_name(i)]).encode()).hexdigest()
                        for i in seen}, {i: i for i in seen})
+
+
+def repo_digests(rig, podman):
+    """With the cache and without it: of two repositories, that one which the top layer came from; and
+    no mere tag."""
+    image = rig.pushed[rig.name("team/base:1")]
+    pulled, tagged = f"{rig.name('team/base')}@{image.digest}", "docker.io/library/debian"
+
+    def told():
+        store = Scan(rig.world, "--no-measure", *rig.options(podman)).store(podman.root)
+        return {i: {f"{r['repository']}@{r['digest']}" for r in e["repo_digests"]}
+                for i, e in images(store).items()}
+    podman.cli("tag", rig.name("team/base:1"), tagged + ":12")
+    podman.cli("tag", rig.name("team/many:1"), tagged + ":11")
+    rig.results.equal("root: of several repositories, where its layer was met", told()[image.id],
+                      {pulled})
+    os.rename(CACHE_FILE, CACHE_FILE + ".aside")
+    lost = told()
+    os.rename(CACHE_FILE + ".aside", CACHE_FILE)
+    alone = rig.pushed[rig.name("team/whiteouts:1")]
+    rig.results.equal("root: without the cache, of one repository", lost[alone.id],
+                      {f"{rig.name('team/whiteouts')}@{alone.digest}"})
+    rig.results.check("root: a tag is no repo digest",
+                      not any(tagged in pair for pairs in lost.values() for pair in pairs), lost)
+    podman.cli("untag", rig.name("team/base:1"), tagged + ":12")
+    podman.cli("untag", rig.name("team/many:1"), tagged + ":11")
 
 
 def changes(rig, podman):
@@ -191,7 +218,9 @@ def what_nothing_explains(rig, root):
 
 
 def broken_places(rig, podman):
+    podman.cli("create", "--name", "listed", *LIMITS, rig.name("team/base:1"), "/bin/true")
     root, = copy_of(rig.world, "broken", podman.root)
+    podman.cli("rm", "listed")
     what_nothing_explains(rig, root)
     victim = rig.pushed[rig.name("form/oci:1")].id
     lost = (victim,)
@@ -211,8 +240,10 @@ def broken_places(rig, podman):
 
 
 def main():
+    own_mounts()
     results = Results("podman")
     with World("podman", sys.argv[1]) as world:
+        own_cache(world)
         started = time.monotonic()
         rig = Rig(world, results)
         podman = Podman(world)
@@ -223,6 +254,7 @@ def main():
         rig.compare("root, built", podman)
         compare_with_buildah(rig, podman)
         compare_with_skopeo(rig, podman)
+        repo_digests(rig, podman)
         changes(rig, podman)
         rootless(rig)
         churn_images(rig)

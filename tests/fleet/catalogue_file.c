@@ -82,7 +82,7 @@ static int take_chains(struct reader *r, struct cat_image *image, const json_t *
         return err_set(err, ERR_NO_MEMORY, "no memory for an image");
     for (; image->depth < json_array_size(layers); image->depth++) {
         uint32_t *chain = &image->chains[image->depth];
-        uint32_t layer;
+        uint32_t layer = 0;
 
         if (need_layer(r, json_array_get(layers, image->depth), &layer, err) != 0 ||
             need_chain(r, image->depth > 0 ? chain - 1 : NULL, layer, chain, err) != 0)

@@ -54,6 +54,8 @@ static int give_facts(struct load_job *j, struct store *store, const struct dige
 /* A document names layers that nobody knew of before, so it ends when there was nothing to give. */
 static int answer(struct load_job *j, struct store *store, struct err *err)
 {
+    struct apply_look look = {
+        .incarnation_id = j->host->incarnation_id, .now_s = j->at_ms / 1000, .most = REC_BATCH_MAX};
     size_t given;
 
     do {
@@ -62,7 +64,7 @@ static int answer(struct load_job *j, struct store *store, struct err *err)
 
         given = 0;
         if (arena_open(&arena, MISSING_MEMORY, err) != 0 ||
-            apply_missing(store, j->host->incarnation_id, REC_BATCH_MAX, arena, &m, err) != 0)
+            apply_missing(store, &look, arena, &m, err) != 0)
             return -1;
         for (size_t i = 0; i < m.document_count; i++)
             if (give_document(j, store, &m.documents[i], &given, err) != 0)

@@ -153,6 +153,9 @@ static void hear(struct fake_collector *c, const struct wire_agent_msg *m)
     case WIRE_DECLINED:
         snprintf(c->declined, sizeof(c->declined), "%s", m->declined.items[0].reason);
         break;
+    case WIRE_HEARTBEAT:
+        c->look_age_ms = m->heartbeat.look_age_ms;
+        break;
     default:
         break;
     }

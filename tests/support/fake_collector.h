@@ -43,7 +43,8 @@ struct fake_collector {
     struct buf document;
     struct rec_document last_document;
     char declined[128];
-    unsigned unsorted; /* messages that a strict peer would refuse */
+    int64_t look_age_ms; /* of the last heartbeat */
+    unsigned unsorted;   /* messages that a strict peer would refuse */
 };
 
 /* Listens on 127.0.0.1, any port. */

@@ -12,6 +12,7 @@ enum { STORES = 8, WORDS = 300, WORDS_TEXT = 8192, PATH_TEXT = 64, WATCHES_TEXT 
 
 struct fake_store {
     char path[PATH_TEXT], place[PATH_TEXT], words[WORDS_TEXT], container[PATH_TEXT];
+    char space[PATH_TEXT];
     char watches[WATCHES_TEXT];
     enum rec_run_state run; /* 0: no container */
     enum err_kind failing;
@@ -147,6 +148,13 @@ void fake_engine_orphan(const char *path, bool orphaned)
     SET(path, orphaned, orphaned);
 }
 
+void fake_engine_space(const char *path, const char *space)
+{
+    pthread_mutex_lock(&fake.lock);
+    snprintf(must_find(path)->space, PATH_TEXT, "%s", space);
+    pthread_mutex_unlock(&fake.lock);
+}
+
 void fake_engine_watch(const char *path, const char *paths)
 {
     pthread_mutex_lock(&fake.lock);
@@ -277,7 +285,9 @@ static int fake_find(const struct engine_options *options, struct engine_roots *
 
         snprintf(root.path, sizeof(root.path), "%s", fake.stores[i].path);
         snprintf(root.socket, sizeof(root.socket), "/nonexistent/%s", fake.stores[i].path);
-        root.orphaned = fake.stores[i].orphaned;
+        snprintf(root.space, sizeof(root.space), "%s", fake.stores[i].space);
+        root.told = !fake.stores[i].down;
+        root.orphaned = root.told && fake.stores[i].orphaned;
         rc = engine_roots_add(roots, &root, err);
     }
     pthread_mutex_unlock(&fake.lock);

@@ -38,8 +38,10 @@ void fake_engine_daemon(const char *path, bool up);
 /* Two paths of one `place` are one store. */
 void fake_engine_place(const char *path, const char *place);
 
-/* The next finding says that its engine uses another store. */
+/* The next finding with the daemon up says that its engine uses another store. */
 void fake_engine_orphan(const char *path, bool orphaned);
+/* Findings say that it is of this namespace. */
+void fake_engine_space(const char *path, const char *space);
 /* What the kernel is asked to watch for it: real paths, blank-separated; "" nothing. */
 void fake_engine_watch(const char *path, const char *paths);
 

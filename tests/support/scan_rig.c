@@ -45,6 +45,7 @@ void scan_rig_start(struct scan_rig *f)
         .look_ms = f->look_ms,
         .full_ms = f->full_ms,
         .absent_ms = f->absent_ms,
+        .find_gap_ms = f->find_gap_ms,
         .seed = 1,
         .drivers = f->drivers,
         .memory = &f->memory,

@@ -25,6 +25,7 @@ struct scan_rig {
 
     /* for scan_rig_start() to say; what setup makes of them is in brackets */
     int64_t look_ms, absent_ms, full_ms;        /* LOOK_MS, NEVER_MS, NEVER_MS */
+    int64_t find_gap_ms;                        /* SCAN_FIND_GAP_MS */
     const struct engine_driver *const *drivers; /* fake_drivers */
     struct engine_texts skip;                   /* none */
     bool use_api;                               /* no */

@@ -16,10 +16,11 @@ static void hold(int64_t incarnation, const struct digest *id)
 
 static struct apply_missing missing(int64_t incarnation, size_t most)
 {
+    struct apply_look look = {.incarnation_id = incarnation, .now_s = 1010, .most = most};
     struct apply_missing out;
     struct err err;
 
-    assert_ok(RIG_APPLY(&rig, apply_missing(rig.store, incarnation, most, rig.arena, &out, &err)));
+    assert_ok(RIG_APPLY(&rig, apply_missing(rig.store, &look, rig.arena, &out, &err)));
     return out;
 }
 

@@ -64,13 +64,22 @@ static void hold(int64_t host, const struct digest *image, const struct digest *
     rig_inventory(&rig, host, 1, c, 1010);
 }
 
-/* What one host is asked for: "M" a manifest, "m" to confirm one; "C", "c" a config. */
+static struct apply_missing look(int64_t host, size_t most, int64_t now_s, bool anew)
+{
+    struct apply_look l = {.incarnation_id = host, .now_s = now_s, .most = most, .anew = anew};
+    struct apply_missing found;
+
+    assert_ok(RIG_APPLY(&rig, apply_missing(rig.store, &l, rig.arena, &found, &err)));
+    return found;
+}
+
+/* What one host is asked for that was not asked yet: "M" a manifest, "m" to confirm one; "C", "c" a
+ * config. */
 static const char *missing(int64_t host, size_t most, const struct digest *first)
 {
-    struct apply_missing found;
+    struct apply_missing found = look(host, most, 1010, true);
     static char kinds[32];
 
-    assert_ok(RIG_APPLY(&rig, apply_missing(rig.store, host, most, rig.arena, &found, &err)));
     assert_true(found.document_count < sizeof(kinds));
     for (size_t i = 0; i < found.document_count; i++) {
         kinds[i] = found.documents[i].kind == REC_DOC_CONFIG ? 'C' : 'M';
@@ -105,7 +114,7 @@ static void a_manifest_is_asked_of_hosts_that_can_give_it(void **state)
     hold(two, &image, &id, REC_BY_CONFIG, false);
     assert_string_equal(missing(one, 8, &id), "CM");
     assert_string_equal(missing(two, 8, NULL), "C");
-    assert_string_equal(missing(one, 1, NULL), "C");
+    assert_string_equal(missing(one, 1, NULL), "CM");
     assert_int_equal(give(one, &id, text, 0), APPLY_TAKEN);
     assert_string_equal(missing(one, 8, NULL), "C");
     assert_string_equal(missing(one, 8, NULL), "C");
@@ -157,6 +166,163 @@ static void a_cut_manifest_is_asked_of_a_second_host(void **state)
     assert_string_equal(missing(two, 8, &id), "Cm");
     assert_int_equal(give(two, &id, text, 1), APPLY_CONFIRMED);
     assert_string_equal(missing(two, 8, NULL), "C");
+}
+
+/* ---- when it is asked for again -------------------------------------------------------------- */
+
+/* The host holds images known by their manifests alone: those of these numbers. */
+static void hold_manifests(int64_t host, uint64_t generation, unsigned first, unsigned count)
+{
+    struct rec_content *c = rig_content(&rig, 1);
+
+    for (unsigned i = 0; i < count; i++) {
+        struct digest id = rig_digest('M', first + i);
+
+        rig_image(&rig, c, &id, false)->identity = REC_BY_MANIFEST;
+    }
+    c->store.manifests = true;
+    rig_sort(c);
+    rig_inventory(&rig, host, generation, c, 1010);
+}
+
+static size_t told(int64_t host, int64_t now_s)
+{
+    return look(host, 100, now_s, false).document_count;
+}
+
+static void a_manifest_that_nobody_gives_is_told_once_an_hour(void **state)
+{
+    (void)state;
+    hold_manifests(one, 1, 1, 3);
+    assert_int_equal(told(one, 2000), 3);
+    assert_int_equal(told(one, 2000), 0);
+    assert_int_equal(told(one, 2000 + APPLY_ASK_AGAIN_S - 1), 0);
+    assert_int_equal(told(one, 2000 + APPLY_ASK_AGAIN_S), 3);
+    assert_int_equal(told(one, 2000 + APPLY_ASK_AGAIN_S), 0);
+    assert_int_equal(told(one, 1000), 3); /* a clock that was set back holds nothing up */
+}
+
+static void each_host_is_told_of_the_same_listing(void **state)
+{
+    (void)state;
+    hold_manifests(one, 1, 1, 3);
+    assert_int_equal(told(one, 2000), 3);
+    hold_manifests(two, 1, 1, 3);
+    assert_int_equal(told(two, 2000), 3);
+    assert_int_equal(told(one, 2000), 0);
+}
+
+static void a_new_stream_is_told_again(void **state)
+{
+    (void)state;
+    hold_manifests(one, 1, 1, 3);
+    assert_int_equal(told(one, 2000), 3);
+    assert_int_equal(look(one, 100, 2000, true).document_count, 3);
+    assert_int_equal(told(one, 2000), 0);
+}
+
+static void only_listings_that_come_anew_are_told(void **state)
+{
+    struct digest newest = rig_digest('M', 4);
+    struct apply_missing found;
+
+    (void)state;
+    hold_manifests(one, 1, 1, 3);
+    assert_int_equal(told(one, 2000), 3);
+    hold_manifests(one, 2, 1, 4);
+    found = look(one, 100, 2000, false);
+    assert_int_equal(found.document_count, 1);
+    assert_true(digest_eq(&found.documents[0].digest, &newest));
+    hold_manifests(one, 3, 3, 2);
+    assert_int_equal(told(one, 2000), 0);
+    hold_manifests(one, 4, 1, 4);
+    assert_int_equal(told(one, 2000), 2); /* those that were away */
+    hold_manifests(one, 5, 1, 0);
+    hold_manifests(one, 6, 1, 4);
+    assert_int_equal(told(one, 2000), 4);
+}
+
+static void marks_go_back_with_their_transaction(void **state)
+{
+    struct apply_look l = {.incarnation_id = one, .now_s = 2000, .most = 100};
+    struct apply_missing found;
+
+    (void)state;
+    hold_manifests(one, 1, 1, 3);
+    rig_begin(&rig);
+    assert_ok(apply_missing(rig.store, &l, rig.arena, &found, &err));
+    assert_int_equal(found.document_count, 3);
+    rig_end(&rig, -1);
+    assert_int_equal(told(one, 2000), 3);
+}
+
+static void later_listings_get_their_turn(void **state)
+{
+    static const size_t counts[] = {2, 2, 1, 0};
+    bool seen[5] = {false};
+
+    (void)state;
+    hold_manifests(one, 1, 1, 5);
+    for (size_t n = 0; n < 4; n++) {
+        struct apply_missing found = look(one, 2, 2000, false);
+
+        assert_int_equal(found.document_count, counts[n]);
+        assert_int_equal(found.documents_full, n < 2);
+        for (size_t i = 0; i < found.document_count; i++)
+            for (unsigned k = 0; k < 5; k++) {
+                struct digest id = rig_digest('M', 1 + k);
+
+                seen[k] |= digest_eq(&found.documents[i].digest, &id);
+            }
+    }
+    for (size_t k = 0; k < 5; k++)
+        assert_true(seen[k]);
+}
+
+static void configs_leave_manifests_their_room(void **state)
+{
+    struct rec_content *c = rig_content(&rig, 1);
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct digest id = rig_digest('I', i), manifest = rig_digest('M', i);
+        struct rec_image *image = rig_image(&rig, c, &id, true);
+
+        rig_repo_digest(&rig, image, "docker.io/app", 1);
+        image->repo_digests[0].digest = manifest;
+    }
+    c->store.manifests = true;
+    rig_sort(c);
+    rig_inventory(&rig, one, 1, c, 1010);
+    assert_int_equal(look(one, 2, 2000, false).document_count, 4);
+    assert_int_equal(look(one, 2, 2000, false).document_count, 3);
+    assert_int_equal(look(one, 2, 2000, false).document_count, 2);
+}
+
+/* More than an answer holds: the rest of them waits an hour, the other listings do not. */
+static void a_listing_of_many_digests_holds_up_nobody(void **state)
+{
+    struct rec_content *c = rig_content(&rig, 1);
+    struct digest wide = rig_digest('M', 1), other = rig_digest('M', 2);
+    struct rec_image *image = rig_image(&rig, c, &wide, false);
+    size_t count = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++)
+        rig_repo_digest(&rig, image, "docker.io/app", 10 + i);
+    image->identity = REC_BY_MANIFEST;
+    rig_image(&rig, c, &other, false)->identity = REC_BY_MANIFEST;
+    c->store.manifests = true;
+    rig_sort(c);
+    rig_inventory(&rig, one, 1, c, 1010);
+    for (size_t n = 0; n < 2; n++) {
+        struct apply_missing found = look(one, 2, 2000, false);
+
+        for (size_t i = 0; i < found.document_count; i++)
+            count += digest_eq(&found.documents[i].digest, &other);
+    }
+    assert_int_equal(count, 1);
+    assert_int_equal(told(one, 2000), 0);
 }
 
 /* ---- what becomes of it ---------------------------------------------------------------------- */
@@ -316,6 +482,14 @@ int main(void)
         TEST(an_image_known_by_its_manifest_asks_for_it),
         TEST(a_store_that_comes_to_give_manifests_is_asked),
         TEST(a_cut_manifest_is_asked_of_a_second_host),
+        TEST(a_manifest_that_nobody_gives_is_told_once_an_hour),
+        TEST(each_host_is_told_of_the_same_listing),
+        TEST(a_new_stream_is_told_again),
+        TEST(only_listings_that_come_anew_are_told),
+        TEST(marks_go_back_with_their_transaction),
+        TEST(later_listings_get_their_turn),
+        TEST(configs_leave_manifests_their_room),
+        TEST(a_listing_of_many_digests_holds_up_nobody),
         TEST(blobs_are_known_when_both_documents_are),
         TEST(the_order_in_which_they_come_does_not_matter),
         TEST(a_manifest_of_another_count_says_nothing_of_layers),

@@ -208,11 +208,11 @@ static void the_latest_whole_meta_page_counts(void **state)
     struct err err;
 
     open_made(f); /* 7 is in page 1, and 6 in page 0 */
-    assert_int_equal(bolt_txid(f->db), 7);
+    assert_int_equal(bolt_version(f->db).txid, 7);
     f->file.data[PAGE + META + 50] ^= 1;
     bolt_close(&f->db);
     assert_ok(bolt_open_bytes(&f->db, f->file.data, f->file.len, &err));
-    assert_int_equal(bolt_txid(f->db), 6);
+    assert_int_equal(bolt_version(f->db).txid, 6);
     f->file.data[META + 50] ^= 1;
     bolt_close(&f->db);
     assert_fails(bolt_open_bytes(&f->db, f->file.data, f->file.len, &err), ERR_CORRUPT,
@@ -225,7 +225,7 @@ static void a_file_is_copied_and_its_number_read(void **state)
     struct bolt_bytes value;
     struct bolt_bucket root;
     struct err err;
-    uint64_t txid;
+    struct bolt_version version;
 
     bolt_made_put_text(f->made, "key", "value");
     open_made(f);
@@ -236,13 +236,14 @@ static void a_file_is_copied_and_its_number_read(void **state)
     save(f, "meta.db"); /* what was opened is a copy */
     root = root_of(f);
     assert_ok(bolt_get(&value, &root, "key", &err));
-    assert_int_equal(bolt_txid(f->db), 7);
-    assert_fails(bolt_read_txid(&txid, f->fd, "meta.db", &err), ERR_CORRUPT, "meta.db");
+    assert_int_equal(bolt_version(f->db).txid, 7);
+    assert_fails(bolt_read_version(&version, f->fd, "meta.db", &err), ERR_CORRUPT, "meta.db");
     f->form.txid = 8;
     bolt_made_write(f->made, &f->form, &f->file);
     save(f, "meta.db");
-    assert_ok(bolt_read_txid(&txid, f->fd, "meta.db", &err));
-    assert_int_equal(txid, 8);
+    assert_ok(bolt_read_version(&version, f->fd, "meta.db", &err));
+    assert_int_equal(version.txid, 8);
+    assert_int_not_equal(version.inode, 0);
 }
 
 static void a_file_that_is_none_of_these_is_refused(void **state)

@@ -393,6 +393,25 @@ static void stores_of_one_containerd_share_no_byte(void **state)
     assert_true(sum < all && all - sum <= 16 * 4096); /* but for the directories around them */
 }
 
+/* So it is on a host whose docker uses a graph driver: what it pulled, held by leases. */
+static void blobs_that_no_image_names_are_the_only_form(void **state)
+{
+    struct fixture *f = *state;
+    struct digest config = oci_store_config(&f->store.content, "amd64", ab);
+    struct digest manifest = oci_store_manifest(&f->store.content, &config, ab);
+    struct bolt_made *lease = bolt_made_bucket(
+        bolt_made_bucket(containerd_store_space(&f->store, "moby"), "leases"), "moby-image-1");
+    char key[DIGEST_TEXT];
+
+    containerd_store_know(&f->store, "moby", &manifest);
+    bolt_made_put_text(bolt_made_bucket(lease, "content"), digest_text(&manifest, key), "");
+    f->root = containerd_store_root(&f->store, "moby");
+    assert_fine(read_store(f));
+    assert_int_equal(f->reading->content.image_count, 0);
+    assert_int_equal(spaces(f, REC_SPACE_BLOBS, "only"), 1);
+    assert_int_equal(spaces(f, REC_SPACE_ORPHANS, "leftover"), 0);
+}
+
 /* ---- the rest -------------------------------------------------------------------------------- */
 
 static void repositories_of_blobs_are_origins_unless_repo_digests_say_so(void **state)
@@ -498,6 +517,7 @@ int main(void)
         TEST(the_native_snapshotter_keeps_whole_trees),
         TEST(a_store_alone_has_all_that_du_finds),
         TEST(stores_of_one_containerd_share_no_byte),
+        TEST(blobs_that_no_image_names_are_the_only_form),
         TEST(repositories_of_blobs_are_origins_unless_repo_digests_say_so),
         TEST(documents_of_every_kind_are_blobs_and_verified),
         TEST(the_token_tells_of_transactions_and_of_tasks),

@@ -360,6 +360,29 @@ static void a_database_that_cannot_be_read_is_an_error_and_no_empty_store(void *
         check_file(&cases[i]);
 }
 
+static void an_image_with_a_broken_manifest_keeps_its_name(void **state)
+{
+    const struct rec_image *image = NULL;
+    struct fixture f;
+    struct err err;
+
+    (void)state;
+    open_fixture(&f);
+    containerd_store_write(&f.store);
+    garbage_manifest(&f);
+    assert_ok(containerd_driver.read(&f.root, &f.options, NULL, &f.reading, &err));
+    assert_int_equal(f.reading->content.image_count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        if (f.reading->content.images[i].identity == REC_BY_MANIFEST)
+            image = &f.reading->content.images[i];
+    }
+    assert_non_null(image);
+    assert_memory_equal(&image->id, &f.manifest, sizeof(f.manifest));
+    assert_int_equal(image->name_count, 1);
+    assert_string_equal(image->names[0], "docker.io/t/broken:1");
+    close_fixture(&f);
+}
+
 static void a_snapshotter_without_its_file_knows_no_snapshot(void **state)
 {
     static const struct entry_case expected = {.subject = "snapshot sha256:",
@@ -426,6 +449,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_broken_entry_is_told_and_hides_no_other),
         cmocka_unit_test(a_database_that_cannot_be_read_is_an_error_and_no_empty_store),
+        cmocka_unit_test(an_image_with_a_broken_manifest_keeps_its_name),
         cmocka_unit_test(a_snapshotter_without_its_file_knows_no_snapshot),
         cmocka_unit_test(a_snapshotter_that_is_not_known_has_images_and_no_directories),
         cmocka_unit_test(stores_of_a_broken_database_are_still_found),

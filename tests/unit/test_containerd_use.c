@@ -2,13 +2,16 @@
 #include "tests/support/unit.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/engines/containerd/containerd_pass.h"
 #include "agent/engines/process.h"
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "tests/support/containerd_store.h"
 
 static const char *const ab[] = {"base", "a", NULL};
@@ -144,7 +147,7 @@ static void a_container_runs_while_its_first_process_is_the_one_that_was_started
     struct fixture *f = *state;
     const char *file = "run/" CONTAINERD_TASKS "/default/c1/init.pid";
     struct process_view view;
-    int64_t started_ms;
+    int64_t started_ms, age_ms;
     struct timespec times[2];
     char pid[32], path[PATH_MAX];
     struct err err;
@@ -160,14 +163,54 @@ static void a_container_runs_while_its_first_process_is_the_one_that_was_started
     assert_int_equal(utimensat(AT_FDCWD, tempdir_path(&f->dir, file, path), times, 0), 0);
     read_store(f);
     assert_int_equal(container(f, "c1")->state, REC_RUNNING);
-    assert_true(container(f, "c1")->since_age_ms >= 0);
+    age_ms = clock_wall_ms() - started_ms;
+    assert_in_range(container(f, "c1")->since_age_ms, 0, age_ms);
+    assert_true(age_ms - container(f, "c1")->since_age_ms < 1000);
     times[0].tv_sec = times[1].tv_sec = started_ms / 1000 - 100; /* somebody else has the pid now */
     assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
     read_store(f);
     assert_int_equal(container(f, "c1")->state, REC_STOPPED);
+    assert_int_equal(container(f, "c1")->since_age_ms, -1);
     f->root.run[0] = '\0';
     read_store(f);
     assert_int_equal(container(f, "c1")->state, REC_RUN_UNKNOWN);
+}
+
+/* A child that lives until it is told to go; its task's file as the shim writes it. */
+static pid_t start_task(struct fixture *f, const char *id)
+{
+    char file[128], pid[32];
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    snprintf(file, sizeof(file), "run/" CONTAINERD_TASKS "/default/%s/init.pid", id);
+    snprintf(pid, sizeof(pid), "%ld", (long)child);
+    tempdir_write_text(&f->dir, file, pid);
+    return child;
+}
+
+static void the_token_tells_that_a_task_ended_though_no_file_changed(void **state)
+{
+    struct fixture *f = *state;
+    struct engine_token before, again, after;
+    pid_t child = start_task(f, "c1");
+    struct err err;
+
+    add_image(f, "default", "docker.io/t/a:1", ab);
+    read_store(f);
+    assert_ok(containerd_driver.token(&f->root, &before, &err));
+    assert_ok(containerd_driver.token(&f->root, &again, &err));
+    assert_int_equal(before.len, again.len);
+    assert_memory_equal(before.bytes, again.bytes, before.len);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_ok(containerd_driver.token(&f->root, &after, &err));
+    assert_int_equal(before.len, after.len);
+    assert_memory_not_equal(before.bytes, after.bytes, before.len);
 }
 
 int main(void)
@@ -177,6 +220,7 @@ int main(void)
         TEST(a_container_uses_what_it_was_made_from_though_the_name_moved_on),
         TEST(a_container_of_kubernetes_says_image_pod_and_namespace),
         TEST(a_container_runs_while_its_first_process_is_the_one_that_was_started),
+        TEST(the_token_tells_that_a_task_ended_though_no_file_changed),
 #undef TEST
     };
 

@@ -15,16 +15,20 @@ struct fixture {
     struct tempdir dir; /* the host's root */
     struct engine_root like;
     size_t seen;
+    uint32_t user;
+    bool owns; /* what is asked for */
     char root[64], socket[64], place[ENGINE_PATH_MAX];
     const char *asked; /* the daemon's path that is looked up */
     bool named, failing;
+    enum daemons_whose whose; /* the directories of our /proc are ours */
 };
 
 static int setup(void **state)
 {
     static struct fixture f;
 
-    f = (struct fixture){.asked = "/data"};
+    f = (struct fixture){.asked = "/data",
+                         .whose = geteuid() == 0 ? DAEMONS_OF_ROOT : DAEMONS_OF_USERS};
     tempdir_open(&f.dir);
     snprintf(f.like.host, sizeof(f.like.host), "%s", f.dir.path);
     *state = &f;
@@ -62,6 +66,8 @@ static int note(void *arg, const struct daemon *d, struct err *err)
     struct fixture *f = arg;
 
     f->seen++;
+    f->user = d->user;
+    f->owns = daemon_owns(d, f->asked);
     copy_text(f->root, sizeof(f->root), daemon_option(d, root_names));
     copy_text(f->socket, sizeof(f->socket), daemon_option_with(d, host_names, "unix://"));
     f->named = daemon_place(d, f->asked, f->place);
@@ -72,7 +78,7 @@ static void look(struct fixture *f)
 {
     struct err err;
 
-    assert_ok(daemons_each(&f->like, "dockerd", note, f, &err));
+    assert_ok(daemons_each(&f->like, "dockerd", f->whose, note, f, &err));
 }
 
 static void options_are_read_in_both_forms(void **state)
@@ -152,6 +158,99 @@ static void what_only_the_daemon_sees_has_no_path(void **state)
     assert_false(f->named);
 }
 
+/* ---- whose they are -------------------------------------------------------------------------- */
+
+static void need_root(void)
+{
+    if (geteuid() == 0)
+        return;
+    print_message("skipped: only root can give files to somebody else\n");
+    skip();
+}
+
+static void give(const struct fixture *f, const char *name)
+{
+    char path[PATH_MAX];
+
+    assert_int_equal(chown(tempdir_path(&f->dir, name, path), 4242, 4242), 0);
+}
+
+static void a_users_process_is_none_of_roots(void **state)
+{
+    static const char command[] = "dockerd";
+    struct fixture *f = *state;
+
+    need_root();
+    add_process(f, "7", "dockerd\n", command, sizeof(command), "");
+    give(f, "proc/7");
+    look(f);
+    assert_int_equal(f->seen, 0);
+    f->whose = DAEMONS_OF_USERS;
+    look(f);
+    assert_int_equal(f->seen, 1);
+    assert_int_equal(f->user, 4242);
+}
+
+static void one_user_runs_only_so_many_daemons(void **state)
+{
+    static const char command[] = "dockerd";
+    struct fixture *f = *state;
+    char path[PATH_MAX], pid[16], name[32];
+
+    need_root();
+    for (int i = 10; i < 40; i++) {
+        snprintf(pid, sizeof(pid), "%d", i);
+        snprintf(name, sizeof(name), "proc/%d", i);
+        add_process(f, pid, "dockerd\n", command, sizeof(command), "");
+        give(f, name);
+    }
+    assert_int_equal(chown(tempdir_path(&f->dir, "proc/39", path), 4243, 4243), 0);
+    f->whose = DAEMONS_OF_USERS;
+    look(f);
+    assert_int_equal(f->seen, DAEMONS_OF_ONE_USER + 1);
+    assert_int_equal(f->user, 4243);
+}
+
+static void a_setuid_program_is_its_callers(void **state)
+{
+    static const char command[] = "dockerd";
+    struct fixture *f = *state;
+
+    need_root();
+    add_process(f, "7", "dockerd\n", command, sizeof(command), "");
+    tempdir_write_text(&f->dir, "proc/7/status", "Name:\tdockerd\nUid:\t4242\t0\t0\t0\n");
+    look(f);
+    assert_int_equal(f->seen, 0);
+    f->whose = DAEMONS_OF_USERS;
+    look(f);
+    assert_int_equal(f->user, 4242);
+    tempdir_write_text(&f->dir, "proc/7/status", "Name:\tdockerd\nUid:\t0\t0\t0\t0\n");
+    look(f);
+    assert_int_equal(f->seen, 1); /* now it is root's */
+}
+
+static void a_users_process_owns_what_is_the_users(void **state)
+{
+    static const char command[] = "dockerd";
+    struct fixture *f = *state;
+
+    need_root();
+    tempdir_mkdir(&f->dir, "data");
+    add_process(f, "7", "dockerd\n", command, sizeof(command), "");
+    look(f);
+    assert_true(f->owns);
+    give(f, "proc/7");
+    f->whose = DAEMONS_OF_USERS;
+    look(f);
+    assert_false(f->owns);
+    give(f, "data");
+    look(f);
+    assert_true(f->owns);
+    f->asked = "/none";
+    look(f);
+    assert_false(f->owns);
+}
+
 static void the_first_error_ends_it(void **state)
 {
     static const char command[] = "dockerd";
@@ -161,7 +260,7 @@ static void the_first_error_ends_it(void **state)
     add_process(f, "7", "dockerd\n", command, sizeof(command), "");
     add_process(f, "8", "dockerd\n", command, sizeof(command), "");
     f->failing = true;
-    assert_fails(daemons_each(&f->like, "dockerd", note, f, &err), ERR_LIMIT, "enough");
+    assert_fails(daemons_each(&f->like, "dockerd", f->whose, note, f, &err), ERR_LIMIT, "enough");
     assert_int_equal(f->seen, 1);
 }
 
@@ -176,6 +275,10 @@ int main(void)
         with_host(a_path_is_the_hosts_own),
         with_host(a_path_in_a_chroot_is_named_below_it),
         with_host(what_only_the_daemon_sees_has_no_path),
+        with_host(a_users_process_is_none_of_roots),
+        with_host(one_user_runs_only_so_many_daemons),
+        with_host(a_setuid_program_is_its_callers),
+        with_host(a_users_process_owns_what_is_the_users),
         with_host(the_first_error_ends_it),
     };
 

@@ -197,6 +197,34 @@ static void a_configured_root_must_be_absolute(void **state)
     assert_fails(docker_driver.find(&f->options, &f->roots, &err), ERR_USAGE, "var/lib/docker");
 }
 
+static void a_users_daemon_speaks_of_its_own_only(void **state)
+{
+    static const char command[] = "dockerd\0--data-root=/srv/a\0--host=unix:///run/other.sock";
+    struct fixture *f = *state;
+    char path[PATH_MAX];
+
+    if (geteuid() != 0) {
+        print_message("skipped: only root can give files to somebody else\n");
+        skip();
+    }
+    make_store(f, "srv/a", "overlay2");
+    make_store(f, "var/lib/docker", "overlay2");
+    tempdir_write_text(&f->dir, "run/other.sock", "");
+    tempdir_write_text(&f->dir, "proc/7/comm", "dockerd\n");
+    tempdir_write(&f->dir, "proc/7/cmdline", command, sizeof(command));
+    link_to(f, f->dir.path, "proc/7/root");
+    assert_int_equal(chown(tempdir_path(&f->dir, "proc/7", path), 4242, 4242), 0);
+    find(f);
+    assert_int_equal(f->roots.count, 1); /* /srv/a is root's */
+    assert_int_equal(chown(tempdir_path(&f->dir, "srv/a", path), 4242, 4242), 0);
+    find(f);
+    assert_int_equal(f->roots.count, 2);
+    assert_root(f, 0, "/var/lib/docker", "overlay2");
+    assert_root(f, 1, "/srv/a", "overlay2");
+    assert_int_equal(f->roots.items[1].user, 4242);
+    assert_string_equal(f->roots.items[1].socket, "");
+}
+
 #define with_host(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -212,6 +240,7 @@ int main(void)
         with_host(only_configured_roots_are_used_where_finding_is_off),
         with_host(a_configured_root_that_is_not_there_says_so_when_read),
         with_host(a_configured_root_must_be_absolute),
+        with_host(a_users_daemon_speaks_of_its_own_only),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,7 +59,7 @@ static void answer(struct fixture *f, const char *info)
 
     f->answers[0] = (struct http_answer){"/_ping", "Api-Version: 1.41\r\n", "OK"};
     f->answers[1] = (struct http_answer){"/v1.41/info", NULL, info};
-    http_peer_start(&f->peer, tempdir_path(&f->dir, SOCKET + 1, path), f->answers, 2);
+    http_peer_start(&f->peer, tempdir_path(&f->dir, &SOCKET[1], path), f->answers, 2);
     f->answering = true;
 }
 
@@ -102,7 +102,7 @@ static void add_containerd(struct fixture *f, const char *path, const char *spac
     snprintf(root.space, sizeof(root.space), "%s", space);
     snprintf(root.socket, sizeof(root.socket), "%s", socket);
     if (socket[0] != '\0')
-        tempdir_write_text(&f->dir, socket + 1, "");
+        tempdir_write_text(&f->dir, &socket[1], "");
     assert_ok(engine_roots_add(&f->roots, &root, &err));
 }
 
@@ -138,6 +138,7 @@ static void another_graph_drivers_store_is_orphaned(void **state)
     assert_false(root_of(f, "overlay2")->orphaned);
     assert_string_equal(root_of(f, "overlay2")->socket, SOCKET);
     assert_true(root_of(f, "vfs")->orphaned);
+    assert_true(root_of(f, "overlay2")->told && root_of(f, "vfs")->told);
 }
 
 static void a_silent_daemon_orphans_nothing(void **state)
@@ -147,8 +148,8 @@ static void a_silent_daemon_orphans_nothing(void **state)
     make_store(f, "overlay2");
     make_store(f, "vfs");
     find(f);
-    assert_false(root_of(f, "overlay2")->orphaned);
-    assert_false(root_of(f, "vfs")->orphaned);
+    assert_false(root_of(f, "overlay2")->orphaned || root_of(f, "overlay2")->told);
+    assert_false(root_of(f, "vfs")->orphaned || root_of(f, "vfs")->told);
 }
 
 static void a_daemon_names_the_containerd_store_that_is_its_own(void **state)
@@ -167,6 +168,8 @@ static void a_daemon_names_the_containerd_store_that_is_its_own(void **state)
     assert_string_equal(f->roots.items[1].docker, "");
     assert_string_equal(f->roots.items[2].docker, "/data/docker");
     assert_string_equal(f->roots.items[2].engine, "docker");
+    assert_true(f->roots.items[2].told);
+    assert_false(f->roots.items[0].told || f->roots.items[1].told);
 }
 
 static void without_a_daemon_dockers_namespace_is_the_default_roots(void **state)

@@ -85,6 +85,32 @@ static void whose_store_it_is_is_remembered(void **state)
     assert_string_equal(m.items[0].reading->reading->content.store.engine, "cri-o");
 }
 
+static void where_it_stands_and_how_it_was_read_is_remembered(void **state)
+{
+    struct tempdir *dir = *state;
+    AUTO(inventory_unref) struct inventory *before = fake_engine_inventory("/a");
+    AUTO(inventory_unref) struct inventory *inv = fake_engine_inventory("/a");
+    AUTO(memory_free) struct memory m = {0};
+    struct err err = {0};
+
+    assert_ok(memory_save(dir->path, before, NULL, &err));
+    m = load(dir);
+    assert_false(m.items[0].root.orphaned || m.items[0].root.by_api);
+    memory_free(&m);
+    inv->stores[0].root.by_api = true;
+    assert_ok(memory_save(dir->path, inv, before, &err));
+    m = load(dir);
+    assert_int_equal(m.count, 1);
+    assert_ptr_equal(m.items[0].root.driver, &fake_driver);
+    assert_true(m.items[0].root.by_api);
+    memory_free(&m);
+    before->stores[0].shared->reading->content.store.state = REC_STORE_ORPHANED;
+    assert_ok(memory_save(dir->path, before, inv, &err));
+    m = load(dir);
+    assert_true(m.items[0].root.orphaned);
+    assert_false(m.items[0].root.by_api);
+}
+
 static void a_store_that_is_gone_is_forgotten(void **state)
 {
     struct tempdir *dir = *state;
@@ -147,9 +173,13 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(what_was_saved_is_remembered),      T(whose_store_it_is_is_remembered),
-        T(a_store_that_is_gone_is_forgotten), T(without_a_directory_nothing_is_remembered),
-        T(a_damaged_file_is_left_out_alone),  T(another_driver_reads_none_of_it),
+        T(what_was_saved_is_remembered),
+        T(whose_store_it_is_is_remembered),
+        T(where_it_stands_and_how_it_was_read_is_remembered),
+        T(a_store_that_is_gone_is_forgotten),
+        T(without_a_directory_nothing_is_remembered),
+        T(a_damaged_file_is_left_out_alone),
+        T(another_driver_reads_none_of_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -532,6 +532,22 @@ static void a_broken_blob_is_a_problem_and_hides_no_other_image(void **state)
     }
 }
 
+/* By then it was looked at three times: what is whole is told, and what is not is named. */
+static void a_broken_blob_that_is_young_hides_no_other_image(void **state)
+{
+    struct fixture *f = *state;
+    struct digest sound = make_broken(f, CONFIG, BLOB_CUT);
+    const struct rec_content *content = read_again(f);
+
+    assert_int_equal(content->store.state, REC_STORE_MOVING);
+    assert_int_equal(content->store.problem_count, 1);
+    assert_non_null(strstr(content->store.problems[0].subject, "config sha256:"));
+    assert_int_equal(content->image_count, 2);
+    assert_string_equal(image_of(content, &sound)->names[0], "sound");
+    usleep(SETTLED_US);
+    assert_only_problem(&read_again(f)->store, "config sha256:", "another digest");
+}
+
 static void an_entry_with_another_digest_algorithm_is_a_problem(void **state)
 {
     struct fixture *f = *state;
@@ -565,6 +581,7 @@ int main(void)
         with_layout(an_oversized_index_is_refused),
         with_layout(an_index_that_is_being_written_is_read_again),
         with_layout(a_broken_blob_is_a_problem_and_hides_no_other_image),
+        with_layout(a_broken_blob_that_is_young_hides_no_other_image),
         with_layout(an_entry_with_another_digest_algorithm_is_a_problem),
     };
 

@@ -1,9 +1,11 @@
 #include "tests/support/unit.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "agent/scan_root.h"
+#include "common/cleanup.h"
 #include "tests/support/scan_rig.h"
 
 /* ---- what hangs ------------------------------------------------------------------------------ */
@@ -194,7 +196,8 @@ static void what_a_finding_learnt_of_a_known_store_counts(void **state)
                                              .run = "/run/containerd",
                                              .docker = "/var/lib/docker",
                                              .engine = "cri-o",
-                                             .version = "2"};
+                                             .version = "2",
+                                             .told = true};
     struct scan_root root = {.next_full_ns = 5, .root = {.socket = "/run/old.sock"}};
     struct engine_root changed = found;
 
@@ -216,6 +219,123 @@ static void what_a_finding_learnt_of_a_known_store_counts(void **state)
     assert_string_equal(root.root.engine, found.engine);
     assert_string_equal(root.root.version, found.version);
     assert_true(root.root.by_api);
+}
+
+static void a_finding_while_the_engine_is_down_forgets_nothing(void **state)
+{
+    static const struct engine_root known = {.socket = "/run/engine.sock",
+                                             .run = "/run/engine",
+                                             .docker = "/var/lib/docker",
+                                             .by_api = true,
+                                             .orphaned = true};
+    static const struct engine_root silent = {.storage = "overlay2", .docker = "/the/default"};
+    struct scan_root root = {.next_full_ns = 5, .root = known};
+    struct engine_root speaking = silent;
+
+    (void)state;
+    root.root.orphaned = false;
+    assert_false(scan_root_take_found(&root, &silent));
+    assert_int_equal(root.next_full_ns, 5);
+    assert_string_equal(root.root.socket, known.socket);
+    assert_string_equal(root.root.run, known.run);
+    assert_string_equal(root.root.docker, known.docker);
+    assert_true(root.root.by_api);
+    root.root.orphaned = true;
+    assert_false(scan_root_take_found(&root, &silent));
+    assert_true(root.root.orphaned);
+    speaking.told = true;
+    assert_true(scan_root_take_found(&root, &speaking));
+    assert_false(root.root.orphaned || root.root.by_api);
+}
+
+static void the_socket_of_a_store_read_by_api_is_worth_a_look(void **state)
+{
+    static const struct engine_root found = {
+        .socket = "/run/engine.sock", .by_api = true, .told = true};
+    struct scan_root root = {.root = {.by_api = true}}; /* as one from before a restart */
+
+    (void)state;
+    assert_true(scan_root_take_found(&root, &found));
+    assert_false(scan_root_take_found(&root, &found));
+}
+
+static void a_store_that_its_engine_left_has_no_socket(void **state)
+{
+    static const struct engine_root left = {.told = true, .orphaned = true};
+    struct scan_root root = {.root = {.socket = "/run/engine.sock"}};
+
+    (void)state;
+    assert_true(scan_root_take_found(&root, &left));
+    assert_string_equal(root.root.socket, "");
+}
+
+static void a_finding_that_matters_unsettles_until_a_look_that_began_after_it(void **state)
+{
+    static const struct engine_root left = {.driver = &fake_driver, .told = true, .orphaned = true};
+    struct scan_root *root = calloc(1, sizeof(*root));
+
+    (void)state;
+    root->root.driver = root->job.root.driver = &fake_driver;
+    root->job.failed = -1;
+    scan_root_finish(root, 1);
+    assert_true(scan_root_is_settled(root));
+    root->job.tellings = root->tellings; /* a look begins, */
+    assert_true(scan_root_take_found(root, &left));
+    scan_root_finish(root, 2); /* ... and ends too late to know */
+    assert_false(scan_root_is_settled(root));
+    root->job.tellings = root->tellings;
+    scan_root_finish(root, 3);
+    assert_true(scan_root_is_settled(root));
+    free(root);
+}
+
+/* Remembers "/a" as it is now, in this state. */
+static void remember(struct scan_rig *f, enum rec_store_state stands)
+{
+    AUTO(inventory_unref) struct inventory *before = fake_engine_inventory("/a");
+    struct err err = {0};
+
+    before->stores[0].shared->reading->content.store.state = stands;
+    assert_ok(memory_save(f->dir.path, before, NULL, &err));
+    assert_ok(memory_load(&f->memory, f->dir.path, fake_drivers, &err));
+}
+
+static void after_a_restart_an_orphaned_store_stays_so_without_its_engine(void **state)
+{
+    struct scan_rig *f = *state;
+
+    remember(f, REC_STORE_ORPHANED);
+    fake_engine_daemon("/a", false);
+    scan_rig_start(f);
+    run_until(f, f->inventories == 1);
+    scan_rig_looks(f, 3);
+    assert_int_equal(scan_rig_state(f, "/a"), REC_STORE_ORPHANED);
+    fake_engine_daemon("/a", true);
+}
+
+static void after_a_restart_the_first_inventory_knows_what_engines_say(void **state)
+{
+    struct scan_rig *f = *state;
+
+    remember(f, REC_STORE_OK);
+    fake_engine_orphan("/a", true);
+    scan_rig_start(f);
+    run_until(f, f->inventories == 1);
+    assert_int_equal(scan_rig_state(f, "/a"), REC_STORE_ORPHANED);
+}
+
+static void a_change_in_one_namespace_finds_new_ones_soon(void **state)
+{
+    struct scan_rig *f = *state;
+
+    fake_engine_space("/a", "k8s.io");
+    f->find_gap_ms = 1;
+    scan_rig_start(f);
+    run_until(f, f->inventories == 1);
+    fake_engine_put("/b", "new");
+    fake_engine_space("/b", "default");
+    fake_engine_put("/a", "one two"); /* which is no news but for its token */
+    run_until(f, scan_rig_store(f, "/b") != NULL);
 }
 
 static void a_store_whose_engine_left_it_is_told_so(void **state)
@@ -243,6 +363,13 @@ int main(void)
         T(changes_without_end_put_no_look_off),
         T(only_what_the_kernel_does_not_see_is_looked_at_often),
         T(what_a_finding_learnt_of_a_known_store_counts),
+        T(a_finding_while_the_engine_is_down_forgets_nothing),
+        T(the_socket_of_a_store_read_by_api_is_worth_a_look),
+        T(a_store_that_its_engine_left_has_no_socket),
+        T(a_finding_that_matters_unsettles_until_a_look_that_began_after_it),
+        T(after_a_restart_an_orphaned_store_stays_so_without_its_engine),
+        T(after_a_restart_the_first_inventory_knows_what_engines_say),
+        T(a_change_in_one_namespace_finds_new_ones_soon),
         T(a_store_whose_engine_left_it_is_told_so),
     };
 

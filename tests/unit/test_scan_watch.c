@@ -28,6 +28,7 @@ struct fixture {
 /* What the driver names: below the root's host prefix, which is the temporary directory. */
 static struct {
     const char *paths[PATHS];
+    size_t times; /* the first one is named so often, 0 once */
     enum err_kind failing;
 } named;
 
@@ -38,6 +39,9 @@ static int name_paths(const struct engine_root *root, struct engine_paths *out, 
         return err_set(err, named.failing, "no paths today");
     for (size_t i = 0; i < PATHS && named.paths[i] != NULL; i++)
         if (engine_paths_add(out, named.paths[i], err) != 0)
+            return -1;
+    for (size_t i = 1; i < named.times; i++)
+        if (engine_paths_add(out, named.paths[0], err) != 0)
             return -1;
     return 0;
 }
@@ -301,6 +305,19 @@ static void paths_past_the_limit_are_left_to_the_token(void **state)
     atomic_store(&f->room.paths, ENGINE_WATCHES_MAX - 1);
 }
 
+static void a_driver_that_names_as_many_as_it_may_has_left_some_out(void **state)
+{
+    struct fixture *f = *state;
+
+    named.times = ENGINE_WATCHES_MAX - 1;
+    take(f, "/images", NULL);
+    assert_true(f->watched.whole);
+    named.times = ENGINE_WATCHES_MAX;
+    take(f, "/images", NULL);
+    assert_false(f->watched.whole);
+    unit_assert_error(&f->watched.err, ERR_LIMIT, "4096", __FILE__, __LINE__);
+}
+
 static void stores_past_the_limit_are_left_to_the_token(void **state)
 {
     struct fixture *f = *state;
@@ -328,6 +345,7 @@ int main(void)
         T(a_store_without_paths_is_not_watched_as_a_whole),
         T(a_driver_that_names_nothing_leaves_the_watches),
         T(paths_past_the_limit_are_left_to_the_token),
+        T(a_driver_that_names_as_many_as_it_may_has_left_some_out),
         T(stores_past_the_limit_are_left_to_the_token),
     };
 

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "collector/server/ingest.h"
+#include "collector/server/wants.h"
 #include "tests/support/collector_rig.h"
 
 #define IDLE_NS 1000000000u
@@ -291,6 +292,82 @@ static void declining_is_heard(void **state)
     host_leave(&b);
 }
 
+static void decline_manifest(struct rig_host *h, const struct digest *id)
+{
+    struct rec_declined item = {.kind = REC_DOC_MANIFEST, .digest = *id, .reason = "gone"};
+    struct wire_agent_msg m = {.kind = WIRE_DECLINED, .declined = {.items = &item, .count = 1}};
+
+    host_send(h, &m);
+}
+
+static void assert_wants_manifest(struct rig_host *h, const struct digest *id)
+{
+    const struct wire_collector_msg *m = host_wait(h, WIRE_WANT);
+
+    assert_int_equal(m->want.count, 1);
+    assert_true(digest_eq(&m->want.items[0].digest, id));
+}
+
+/* Though the first host was asked for it before the second one came. */
+static void a_declined_manifest_goes_to_another_host(void **state)
+{
+    struct collector_rig *rig = *state;
+    struct digest id = digest_of("gone", 4);
+    struct rig_host a, b;
+
+    host_join(&a, rig, "alpha", 1, 1);
+    host_join(&b, rig, "beta", 2, 2);
+    hold_manifest(&a, 1, &id);
+    assert_wants_manifest(&a, &id);
+    hold_manifest(&b, 1, &id);
+    assert_int_equal(host_pending(&b, WIRE_WANT), 0);
+    decline_manifest(&a, &id);
+    assert_wants_manifest(&b, &id);
+    decline_manifest(&b, &id);
+    hold_manifest(&a, 2, &id);
+    assert_int_equal(host_pending(&a, WIRE_WANT), 0);
+    host_leave(&a);
+    host_leave(&b);
+}
+
+static void a_host_that_comes_back_is_asked_for_its_manifests(void **state)
+{
+    struct collector_rig *rig = *state;
+    struct digest id = digest_of("gone", 4);
+    struct rig_host a;
+
+    host_join(&a, rig, "alpha", 1, 1);
+    hold_manifest(&a, 1, &id);
+    assert_wants_manifest(&a, &id);
+    host_leave(&a);
+    assert_int_equal(host_join(&a, rig, "alpha", 1, 1), 1);
+    assert_wants_manifest(&a, &id);
+    host_leave(&a);
+}
+
+/* The registry forgot those for whom it had no room. */
+static void those_turned_away_are_asked_when_nobody_else_is_left(void **state)
+{
+    struct collector_rig *rig = *state;
+    struct digest id = digest_of("gone", 4);
+    struct rig_host crowd[WANTS_HOLDERS_MAX], last;
+    char name[16];
+
+    for (unsigned i = 0; i < WANTS_HOLDERS_MAX; i++) {
+        snprintf(name, sizeof(name), "host-%u", i);
+        host_join(&crowd[i], rig, name, 10 + i, 10 + i);
+        hold_manifest(&crowd[i], 1, &id);
+    }
+    host_join(&last, rig, "last", 9, 9);
+    hold_manifest(&last, 1, &id);
+    for (unsigned i = 0; i < WANTS_HOLDERS_MAX; i++) {
+        assert_int_equal(host_pending(&last, WIRE_WANT), 0);
+        host_leave(&crowd[i]);
+    }
+    assert_wants_manifest(&last, &id);
+    host_leave(&last);
+}
+
 #define TEST_STOPPED(name)                                                                         \
     cmocka_unit_test_setup_teardown(name, collector_rig_setup, collector_rig_teardown)
 #define TEST(name)                                                                                 \
@@ -310,6 +387,9 @@ int main(void)
         TEST(a_manifest_is_asked_of_one_host),
         TEST(an_index_answers_the_same_want),
         TEST(declining_is_heard),
+        TEST(a_declined_manifest_goes_to_another_host),
+        TEST(a_host_that_comes_back_is_asked_for_its_manifests),
+        TEST(those_turned_away_are_asked_when_nobody_else_is_left),
         TEST_STOPPED(a_lease_that_runs_out_goes_to_another_host),
     };
 

@@ -176,13 +176,13 @@ static void the_digest_in_a_name_is_a_repo_digest_and_no_name(void **state)
     struct storage_made made;
     const struct rec_image *found;
 
-    snprintf(names, sizeof(names), "[\"quay.io/inv/base@%s\",\"quay.io/inv/base:1\"]",
+    snprintf(names, sizeof(names), "[\"quay.io/inv/base@%s\",\"example.org/base:1\"]",
              digest_text(&manifest, text));
     made = storage_store_image(&f->store, diffs, 1, names);
     read_store(f);
     found = image(f, &made.id);
     assert_int_equal(found->name_count, 1);
-    assert_string_equal(found->names[0], "quay.io/inv/base:1");
+    assert_string_equal(found->names[0], "example.org/base:1");
     assert_int_equal(found->repo_digest_count, 1);
     assert_string_equal(found->repo_digests[0].repository, "quay.io/inv/base");
     assert_true(digest_eq(&found->repo_digests[0].digest, &manifest));
@@ -380,6 +380,7 @@ static void what_stands_is_taken_from_the_last_reading(void **state)
     const struct timespec pause = {.tv_nsec = 50000000};
     AUTO(engine_reading_close) struct engine_reading *again = NULL;
     AUTO(engine_reading_close) struct engine_reading *changed = NULL;
+    AUTO(engine_reading_close) struct engine_reading *grown = NULL;
     char key[DIGEST_TEXT], text[DIGEST_TEXT];
     struct setsum first, second;
     struct err err;
@@ -396,6 +397,30 @@ static void what_stands_is_taken_from_the_last_reading(void **state)
     assert_ok(storage_driver.read(&f->root, &f->options, again, &changed, &err));
     assert_int_equal(changed->content.store.state, REC_STORE_CORRUPT);
     assert_non_null(strstr(changed->content.store.error, digest_text(&made.id, text)));
+
+    storage_store_image(&f->store, diffs, 1, "[\"localhost/base:1\"]");
+    assert_ok(storage_driver.read(&f->root, &f->options, changed, &grown, &err));
+    assert_int_equal(grown->content.image_count, 2);
+    assert_int_equal(grown->copy_count, 2);
+}
+
+/* Broken entries stay named while nobody mends their lists. */
+static void what_is_broken_is_told_again(void **state)
+{
+    struct fixture *f = *state;
+    const struct timespec pause = {.tv_nsec = 50000000};
+    AUTO(engine_reading_close) struct engine_reading *again = NULL;
+    struct digest diff = storage_store_diff("base"), odd = storage_store_diff("odd");
+    struct err err;
+
+    storage_store_image(&f->store, &diff, 1, "[\"localhost/base:1\"]");
+    storage_store_image_entry(&f->store, "{\"id\":\"short\"}");
+    storage_store_layer(&f->store, NULL, &odd, ",\"parent\":\"short\"");
+    nanosleep(&pause, NULL);
+    assert_int_equal(read_store(f)->store.problem_count, 2);
+    assert_ok(storage_driver.read(&f->root, &f->options, f->reading, &again, &err));
+    assert_int_equal(again->content.store.problem_count, 2);
+    assert_int_equal(again->content.store.state, REC_STORE_CORRUPT);
 }
 
 static void watches_are_the_directories_in_which_files_are_replaced(void **state)
@@ -433,6 +458,7 @@ int main(void)
         TEST(a_document_with_other_bytes_is_refused),
         TEST(the_token_tells_each_change),
         TEST(what_stands_is_taken_from_the_last_reading),
+        TEST(what_is_broken_is_told_again),
         TEST(watches_are_the_directories_in_which_files_are_replaced),
 #undef TEST
     };

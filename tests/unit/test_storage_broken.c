@@ -102,6 +102,11 @@ static void manifest(const struct fixture *f, char out[PATH_MAX])
     big_data(f, key, out);
 }
 
+static void last_manifest(const struct fixture *f, char out[PATH_MAX])
+{
+    big_data(f, "manifest", out);
+}
+
 /* ---- damage ---------------------------------------------------------------------------------- */
 
 enum damage { MISSING, GARBAGE, TRUNCATED, OVERSIZED, DIRECTORY };
@@ -173,6 +178,10 @@ static const struct broken_file broken_files[] = {
     {manifest, GARBAGE, ERR_NONE, "image sha256:", "its bytes have another digest"},
     {manifest, TRUNCATED, ERR_NONE, "image sha256:", "its bytes have another digest"},
     {manifest, OVERSIZED, ERR_NONE, "image sha256:", "longer than the limit"},
+    {last_manifest, MISSING, ERR_NONE, "image sha256:", "big data manifest: "},
+    {last_manifest, GARBAGE, ERR_NONE, "image sha256:", "big data manifest: "},
+    {last_manifest, TRUNCATED, ERR_NONE, "image sha256:", "big data manifest: "},
+    {last_manifest, OVERSIZED, ERR_NONE, "image sha256:", "big data manifest: "},
 };
 
 static bool has_image(const struct engine_reading *r, const struct digest *id)
@@ -322,6 +331,33 @@ static void an_image_that_lost_its_config_is_known_by_its_manifest(void **state)
     assert_int_equal(c->exceptions[0].kind, REC_CHAIN_EXTRA);
 }
 
+static void a_broken_manifest_is_named_and_the_image_stays(void **state)
+{
+    struct fixture *f = *state;
+    char name[PATH_MAX], id[DIGEST_TEXT];
+
+    last_manifest(f, name);
+    put(f, name, GARBAGE);
+    read_store(f);
+    assert_int_equal(f->reading->content.store.state, REC_STORE_CORRUPT);
+    assert_true(has_image(f->reading, &f->bad.id));
+    assert_true(has_problem(&f->reading->content.store, digest_text(&f->bad.id, id),
+                            "big data manifest: "));
+}
+
+static void an_image_without_one_of_its_manifests_has_the_others(void **state)
+{
+    struct fixture *f = *state;
+    char name[PATH_MAX];
+
+    config(f, name);
+    put(f, name, MISSING);
+    manifest(f, name);
+    put(f, name, GARBAGE);
+    read_store(f);
+    assert_true(has_image(f->reading, &f->bad.manifest)); /* as its "manifest" tells */
+}
+
 static void an_image_that_lost_config_and_manifest_is_left_out(void **state)
 {
     struct fixture *f = *state;
@@ -331,6 +367,8 @@ static void an_image_that_lost_config_and_manifest_is_left_out(void **state)
     put(f, name, MISSING);
     manifest(f, name);
     put(f, name, MISSING);
+    last_manifest(f, name);
+    put(f, name, GARBAGE);
     assert_int_equal(read_store(f)->image_count, 1);
     assert_true(has_problem(&f->reading->content.store, "image sha256:",
                             "it has no config and no manifest that could be read"));
@@ -429,6 +467,8 @@ int main(void)
         cmocka_unit_test(a_broken_file_is_named_and_hides_nothing_else),
         cmocka_unit_test(a_broken_entry_is_named_and_hides_no_other),
         TEST(an_image_that_lost_its_config_is_known_by_its_manifest),
+        TEST(a_broken_manifest_is_named_and_the_image_stays),
+        TEST(an_image_without_one_of_its_manifests_has_the_others),
         TEST(an_image_that_lost_config_and_manifest_is_left_out),
         TEST(a_lost_layer_in_the_middle_is_the_only_one_missing),
         TEST(layers_that_do_not_fit_the_config_are_not_believed),

@@ -3,6 +3,7 @@
 
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -159,6 +160,17 @@ static void cri_o_may_have_a_store_of_its_own(void **state)
     assert_string_equal(root_at(f, "/var/lib/containers/storage")->engine, "podman");
 }
 
+static void a_slash_behind_cri_os_root_means_nothing(void **state)
+{
+    struct fixture *f = *state;
+
+    tempdir_write_text(&f->host, "etc/crio/crio.conf", "[crio]\nroot = \"/var/lib/crio//\"\n");
+    tempdir_mkdir(&f->host, "var/lib/crio/overlay-images");
+    find(f);
+    assert_int_equal(f->roots.count, 1);
+    assert_string_equal(root_at(f, "/var/lib/crio")->engine, "cri-o");
+}
+
 /* ---- users' ---------------------------------------------------------------------------------- */
 
 static void each_user_may_have_a_store(void **state)
@@ -195,6 +207,105 @@ static void the_systems_rootless_path_is_each_users(void **state)
     find(f);
     assert_int_equal(f->roots.count, 1);
     root_at(f, "/srv/ann");
+}
+
+#define ANN_CONF "home/ann/.config/containers/storage.conf"
+#define ANN_PASSWD "ann:x:4242:4242::/home/ann:/bin/sh\n"
+
+static void need_root(void)
+{
+    if (geteuid() == 0)
+        return;
+    print_message("skipped: only root can give files to somebody else\n");
+    skip();
+}
+
+static void one_users_many_stores_hide_nobody_elses(void **state)
+{
+    struct fixture *f = *state;
+    char conf[8192] = "[storage.options]\nadditionalimagestores = [", path[64];
+
+    tempdir_write_text(&f->host, "etc/passwd", ANN_PASSWD "bob:x:4243:4243::/home/bob:/bin/sh\n");
+    for (int i = 0; i < STORAGE_CONF_STORES; i++) {
+        for (const struct storage_layout *l = storage_layouts; l->driver != NULL; l++) {
+            snprintf(path, sizeof(path), "home/ann/%d/%s-images", i, l->driver);
+            tempdir_mkdir(&f->host, path);
+        }
+        snprintf(conf + strlen(conf), sizeof(conf) - strlen(conf), "\"/home/ann/%d\",", i);
+    }
+    snprintf(conf + strlen(conf), sizeof(conf) - strlen(conf), "]\n");
+    tempdir_write_text(&f->host, ANN_CONF, conf);
+    tempdir_mkdir(&f->host, "home/bob/.local/share/containers/storage/overlay-images");
+    tempdir_mkdir(&f->host, "var/lib/containers/storage/overlay-images");
+    find(f);
+    assert_int_equal(f->roots.count, ENGINE_USER_ROOTS_MAX + 2);
+    assert_string_equal(f->roots.items[0].path, "/var/lib/containers/storage");
+    assert_int_equal(f->roots.items[0].user, 0);
+    assert_int_equal(root_at(f, "/home/bob/.local/share/containers/storage")->user, 4243);
+    assert_int_equal(f->roots.left_out_user, 4242);
+}
+
+static void a_user_tells_nothing_of_the_systems_store(void **state)
+{
+    struct fixture *f = *state;
+
+    need_root();
+    tempdir_write_text(&f->host, "etc/passwd", ANN_PASSWD);
+    tempdir_write_text(&f->host, ANN_CONF,
+                       "[storage]\ngraphroot=\"/srv/own\"\nrunroot=\"/home/ann/run\"\n");
+    tempdir_mkdir(&f->host, "srv/own/overlay-images");
+    configure(f, "/srv/own");
+    find(f);
+    assert_int_equal(f->roots.count, 1);
+    assert_string_equal(f->roots.items[0].run, "");
+}
+
+/* A FIFO stands for a device: opening it shows. */
+static void a_users_configuration_that_is_no_file_is_never_opened(void **state)
+{
+    struct fixture *f = *state;
+    char path[PATH_MAX], event[512];
+    int notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+    assert_true(notify >= 0);
+    tempdir_write_text(&f->host, "etc/passwd", ANN_PASSWD);
+    tempdir_mkdir(&f->host, "home/ann/.config/containers");
+    tempdir_mkdir(&f->host, "home/ann/.local/share/containers/storage/overlay-images");
+    tempdir_mkdir(&f->host, "dev");
+    assert_int_equal(mkfifo(tempdir_path(&f->host, "dev/watchdog", path), 0666), 0);
+    assert_true(inotify_add_watch(notify, path, IN_OPEN) >= 0);
+    assert_int_equal(symlink("/dev/watchdog", tempdir_path(&f->host, ANN_CONF, path)), 0);
+    find(f);
+    assert_int_equal(f->roots.count, 1);
+    assert_int_equal(read(notify, event, sizeof(event)), -1);
+    close(notify);
+}
+
+static void a_user_names_only_files_that_he_could_read(void **state)
+{
+    struct fixture *f = *state;
+    char path[PATH_MAX], file[PATH_MAX];
+
+    need_root();
+    tempdir_write_text(&f->host, "etc/passwd", ANN_PASSWD);
+    tempdir_write_text(&f->host, "etc/secret", "[storage]\ngraphroot = \"/srv/secret\"\n");
+    tempdir_mkdir(&f->host, "srv/secret/overlay-images");
+    tempdir_mkdir(&f->host, "home/ann/.config/containers");
+    assert_int_equal(symlink("/etc/secret", tempdir_path(&f->host, ANN_CONF, path)), 0);
+    tempdir_path(&f->host, "etc/secret", file);
+    assert_int_equal(chmod(file, 0600), 0);
+    find(f);
+    assert_int_equal(f->roots.count, 0);
+    assert_int_equal(chmod(file, 0644), 0);
+    find(f);
+    assert_int_equal(f->roots.count, 1);
+    assert_int_equal(chmod(file, 0600), 0);
+    assert_int_equal(chown(file, 4242, 4242), 0);
+    find(f);
+    assert_int_equal(f->roots.count, 1);
+    assert_int_equal(chown(file, 4243, 4243), 0);
+    find(f);
+    assert_int_equal(f->roots.count, 0);
 }
 
 /* ---- what is the same, what is named --------------------------------------------------------- */
@@ -284,7 +395,12 @@ int main(void)
         TEST(drop_ins_stand_over_the_file),
         TEST(the_store_that_cri_o_uses_is_its),
         TEST(cri_o_may_have_a_store_of_its_own),
+        TEST(a_slash_behind_cri_os_root_means_nothing),
         TEST(each_user_may_have_a_store),
+        TEST(one_users_many_stores_hide_nobody_elses),
+        TEST(a_user_tells_nothing_of_the_systems_store),
+        TEST(a_users_configuration_that_is_no_file_is_never_opened),
+        TEST(a_user_names_only_files_that_he_could_read),
         TEST(the_systems_rootless_path_is_each_users),
         TEST(one_store_under_two_names_is_found_once),
         TEST(a_named_root_is_there_even_if_it_is_not),

@@ -40,7 +40,9 @@ static void an_image_has_names_and_big_data(void **state)
     assert_string_equal(i->id_text, A64);
     assert_int_equal(i->name_count, 1);
     assert_string_equal(i->names[0], "localhost/a:1");
-    assert_true(i->was_named && i->has_manifest && i->has_config && i->has_top);
+    assert_int_equal(i->history_count, 1);
+    assert_string_equal(i->history[0], "localhost/b:1");
+    assert_true(i->has_manifest && i->has_config && i->has_top);
     assert_true(digest_eq(&i->config, &i->id)); /* of two, the one that it is named for */
     assert_int_equal(i->manifest_count, 1);
     assert_true(digest_eq(&i->manifests[0], &i->top));
@@ -54,7 +56,50 @@ static void names_of_the_past_are_no_names(void **state)
 
     assert_ok(storage_images_parse(&images, json, strlen(json), *state, &err));
     assert_int_equal(images.items[0].name_count, 0);
-    assert_true(images.items[0].was_named);
+    assert_int_equal(images.items[0].history_count, 1);
+}
+
+/* Values of other types, escapes, and text that is no name: each is read for what it is worth. */
+static void odd_members_break_no_other(void **state)
+{
+    static const char json[] =
+        "[{\"big-data-digests\":{\"x\":1,\"manifest\":\"sha256:" B64 "\"},\"layer\":null,"
+        "\"big-data-names\":[7,\"sha256:short\",\"manifest-sha256:short\",\"sha256:" B64 "\"],"
+        "\"names\":[\"a\\u002fb\",\"\\u00e9\",\"\xc3\xa9\"],\"names-history\":null,"
+        "\"new\":{\"deep\":[[]]},\"id\":\"" A64 "\"},"
+        "{\"id\":\"" A64 "\",\"names\":{},\"layer\":\"" B64 "\"}]";
+    struct storage_images images;
+    const struct storage_image *i;
+    struct err err;
+
+    assert_ok(storage_images_parse(&images, json, strlen(json), *state, &err));
+    assert_int_equal(images.count, 2);
+    i = &images.items[0];
+    assert_null(i->broken);
+    assert_int_equal(i->name_count, 3);
+    assert_string_equal(i->names[0], "a/b");
+    assert_string_equal(i->names[2], "\xc3\xa9");
+    assert_true(i->has_current && i->has_config && !i->has_top && !i->has_manifest);
+    assert_true(digest_eq(&i->current, &i->config));
+    assert_int_equal(i->manifest_count + i->history_count, 0);
+    assert_true(images.items[1].has_top);
+    assert_int_equal(images.items[1].name_count, 0);
+}
+
+static void a_list_is_read_to_its_end(void **state)
+{
+    static const char *const bad[] = {"[{\"id\":\"" A64 "\"}", "[{\"id\":\"" A64 "\"}]x",
+                                      "[{\"id\"}]", "[,]"};
+    struct storage_images images;
+    struct storage_layers layers;
+    struct err err;
+
+    for (size_t i = 0; i < unit_count(bad); i++) {
+        assert_fails(storage_images_parse(&images, bad[i], strlen(bad[i]), *state, &err),
+                     ERR_CORRUPT, "JSON byte");
+        assert_fails(storage_layers_parse(&layers, bad[i], strlen(bad[i]), *state, &err),
+                     ERR_CORRUPT, "JSON byte");
+    }
 }
 
 static void nothing_is_an_empty_list(void **state)
@@ -266,6 +311,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(an_image_has_names_and_big_data),
         TEST(names_of_the_past_are_no_names),
+        TEST(odd_members_break_no_other),
+        TEST(a_list_is_read_to_its_end),
         TEST(nothing_is_an_empty_list),
         TEST(a_layer_may_have_no_diff_digest),
         TEST(pods_are_told_by_the_metadata_of_cri_o),

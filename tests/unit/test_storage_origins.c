@@ -111,38 +111,117 @@ static const struct rec_image *read_image(struct fixture *f, const struct digest
 
 /* ---- repo digests ---------------------------------------------------------------------------- */
 
-static void an_image_whose_layers_were_met_where_it_came_from_is_from_there(void **state)
+static void assert_is_from(const struct rec_image *image, const char *repository,
+                           const struct digest *manifest)
+{
+    assert_int_equal(image->repo_digest_count, 1);
+    assert_string_equal(image->repo_digests[0].repository, repository);
+    assert_true(digest_eq(&image->repo_digests[0].digest, manifest));
+}
+
+static void an_image_that_has_names_of_one_repository_is_from_there(void **state)
 {
     struct fixture *f = *state;
     struct storage_made made = storage_store_image(&f->store, f->diffs, 2,
                                                    "[\"quay.io/inv/app:1\",\"quay.io/inv/app:2\"]");
-    struct digest blob = storage_store_blob(&f->diffs[1]);
-    const struct rec_image *image;
 
-    add_location(f, &blob, "quay.io", "quay.io/inv/app");
-    write_cache(f);
-    image = read_image(f, &made.id);
-    assert_int_equal(image->repo_digest_count, 1);
-    assert_string_equal(image->repo_digests[0].repository, "quay.io/inv/app");
-    assert_true(digest_eq(&image->repo_digests[0].digest, &made.manifest));
+    assert_is_from(read_image(f, &made.id), "quay.io/inv/app", &made.manifest);
     assert_int_equal(f->reading->origins.origin_count, 0); /* the repo digest says it */
+}
+
+static void what_is_named_below_localhost_is_from_nowhere(void **state)
+{
+    struct fixture *f = *state;
+    struct storage_made made = storage_store_image(&f->store, f->diffs, 2, "[\"localhost/app:1\"]");
+
+    assert_int_equal(read_image(f, &made.id)->repo_digest_count, 0);
+}
+
+static void of_several_repositories_the_one_that_had_its_top_layer_counts(void **state)
+{
+    struct fixture *f = *state;
+    struct storage_made made = storage_store_image(
+        &f->store, f->diffs, 2, "[\"quay.io/inv/second:1\",\"quay.io/inv/first:1\"]");
+    struct digest blob = storage_store_blob(&f->diffs[1]);
+
+    add_location(f, &blob, "quay.io", "quay.io/inv/first");
+    add_location(f, &blob, "quay.io", "quay.io/inv/unnamed");
+    write_cache(f);
+    assert_is_from(read_image(f, &made.id), "quay.io/inv/first", &made.manifest);
 }
 
 /* `podman tag evil docker.io/library/debian:12`, of an image that stands on debian's layer. */
 static void a_tag_alone_is_no_origin(void **state)
 {
+    static const char *const orders[] = {
+        "[\"docker.io/library/debian:12\",\"quay.io/inv/evil:1\"]",
+        "[\"quay.io/inv/evil:1\",\"docker.io/library/debian:12\"]"};
     struct fixture *f = *state;
-    struct storage_made made = storage_store_image(
-        &f->store, f->diffs, 2, "[\"docker.io/library/debian:12\",\"quay.io/inv/evil:1\"]");
     struct digest blob = storage_store_blob(&f->diffs[0]);
+    const struct digest third = storage_store_diff("evil");
+    const struct digest layers[2][2] = {{f->diffs[0], f->diffs[1]}, {f->diffs[0], third}};
+    struct storage_made made[2];
 
-    assert_int_equal(read_image(f, &made.id)->repo_digest_count, 0); /* no cache at all */
+    for (size_t i = 0; i < 2; i++) {
+        made[i] = storage_store_image(&f->store, layers[i], 2, orders[i]);
+        assert_int_equal(read_image(f, &made[i].id)->repo_digest_count, 0); /* no cache at all */
+    }
     add_location(f, &blob, "docker.io", "docker.io/library/debian"); /* its base is from there */
     write_cache(f);
-    assert_int_equal(read_image(f, &made.id)->repo_digest_count, 0);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(read_image(f, &made[i].id)->repo_digest_count, 0);
     assert_int_equal(f->reading->origins.origin_count, 1);
     assert_true(digest_eq(&f->reading->origins.origins[0].diff, &f->diffs[0]));
     assert_string_equal(f->reading->origins.origins[0].repository, "docker.io/library/debian");
+}
+
+/* Puts an entry of an image in the place of all others. */
+static void list_image(struct fixture *f, const struct storage_made *made, const char *name,
+                       const char *past, const struct digest *manifest)
+{
+    char entry[1024], list[PATH_MAX], hex[DIGEST_HEX + 1], top[DIGEST_HEX + 1];
+    char config[DIGEST_TEXT], text[DIGEST_TEXT];
+
+    snprintf(entry, sizeof(entry),
+             "[{\"id\":\"%s\",\"names\":[\"%s\"],\"names-history\":[\"%s\",\"%s\"],"
+             "\"layer\":\"%s\",\"big-data-names\":[\"%s\",\"manifest-%s\",\"manifest\"]}]",
+             digest_hex(&made->id, hex), name, name, past, digest_hex(&made->top, top),
+             digest_text(&made->id, config), digest_text(manifest, text));
+    tempdir_write_text(&f->host, storage_store_name(&f->store, "-images/images.json", list), entry);
+}
+
+/* `podman tag evil debian`, and then `podman untag evil`. */
+static void a_name_that_was_taken_away_still_counts(void **state)
+{
+    struct fixture *f = *state;
+    struct storage_made made =
+        storage_store_image(&f->store, f->diffs, 2, "[\"quay.io/inv/evil:1\"]");
+
+    list_image(f, &made, "docker.io/library/debian:12", "docker.io/library/debian:11",
+               &made.manifest);
+    assert_is_from(read_image(f, &made.id), "docker.io/library/debian", &made.manifest);
+    list_image(f, &made, "docker.io/library/debian:12", "quay.io/inv/evil:1", &made.manifest);
+    assert_int_equal(read_image(f, &made.id)->repo_digest_count, 0);
+}
+
+/* A manifest with layers as they lie here, in the place of the image's own. Returns its digest. */
+static struct digest put_uncompressed(struct fixture *f, const struct storage_made *made)
+{
+    static const char oci[] = "application/vnd.oci.image";
+    char manifest[1024], config[DIGEST_TEXT], layer[DIGEST_TEXT], key[DIGEST_TEXT + 16];
+    struct digest digest;
+
+    snprintf(manifest, sizeof(manifest),
+             "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"%s.config.v1+json\",\"digest\":"
+             "\"%s\",\"size\":1},\"layers\":[{\"mediaType\":\"%s.layer.v1.tar\",\"digest\":\"%s\","
+             "\"size\":1}]}",
+             oci, digest_text(&made->id, config), oci, digest_text(&f->diffs[0], layer));
+    digest = digest_of(manifest, strlen(manifest));
+    snprintf(key, sizeof(key), "manifest-");
+    digest_text(&digest, key + strlen(key));
+    storage_store_big_data(&f->store, &made->id, key, manifest);
+    storage_store_big_data(&f->store, &made->id, "manifest", manifest);
+    return digest;
 }
 
 /* It was pushed under its name, and the registry's manifest has other, compressed layers. */
@@ -151,27 +230,25 @@ static void a_manifest_made_here_is_in_no_registry(void **state)
     struct fixture *f = *state;
     struct storage_made made =
         storage_store_image(&f->store, f->diffs, 1, "[\"quay.io/inv/app:1\"]");
-    char manifest[1024], config[DIGEST_TEXT], layer[DIGEST_TEXT], entry[1024];
-    char hex[DIGEST_HEX + 1], top[DIGEST_HEX + 1], list[PATH_MAX], key[DIGEST_TEXT + 16];
-    struct digest local;
+    struct digest local = put_uncompressed(f, &made), blob = storage_store_blob(&f->diffs[0]);
 
-    snprintf(manifest, sizeof(manifest),
-             "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"application/vnd.oci.image.config.v1+"
-             "json\",\"digest\":\"%s\",\"size\":1},\"layers\":[{\"mediaType\":\"application/vnd."
-             "oci.image.layer.v1.tar\",\"digest\":\"%s\",\"size\":1}]}",
-             digest_text(&made.id, config), digest_text(&f->diffs[0], layer));
-    local = digest_of(manifest, strlen(manifest));
-    snprintf(key, sizeof(key), "manifest-");
-    digest_text(&local, key + strlen(key));
-    storage_store_big_data(&f->store, &made.id, key, manifest);
-    snprintf(entry, sizeof(entry),
-             "[{\"id\":\"%s\",\"names\":[\"quay.io/inv/app:1\"],\"layer\":\"%s\","
-             "\"big-data-names\":[\"%s\",\"%s\",\"manifest\"]}]",
-             digest_hex(&made.id, hex), digest_hex(&made.top, top), config, key);
-    tempdir_write_text(&f->host, storage_store_name(&f->store, "-images/images.json", list), entry);
-    add_location(f, &made.id, "quay.io", "quay.io/inv/app");
+    list_image(f, &made, "quay.io/inv/app:1", "quay.io/inv/app:1", &local);
+    add_location(f, &blob, "quay.io", "quay.io/inv/app");
     write_cache(f);
     assert_int_equal(read_image(f, &made.id)->repo_digest_count, 0);
+}
+
+static void layers_that_travelled_uncompressed_are_known_where_they_were_met(void **state)
+{
+    struct fixture *f = *state;
+    struct storage_made made =
+        storage_store_image(&f->store, f->diffs, 1, "[\"quay.io/inv/app:1\"]");
+    struct digest manifest = put_uncompressed(f, &made);
+
+    list_image(f, &made, "quay.io/inv/app:1", "quay.io/inv/app:1", &manifest);
+    add_location(f, &f->diffs[0], "quay.io", "quay.io/inv/app");
+    write_cache(f);
+    assert_is_from(read_image(f, &made.id), "quay.io/inv/app", &manifest);
 }
 
 /* ---- origins --------------------------------------------------------------------------------- */
@@ -237,9 +314,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        TEST(an_image_whose_layers_were_met_where_it_came_from_is_from_there),
+        TEST(an_image_that_has_names_of_one_repository_is_from_there),
+        TEST(what_is_named_below_localhost_is_from_nowhere),
+        TEST(of_several_repositories_the_one_that_had_its_top_layer_counts),
         TEST(a_tag_alone_is_no_origin),
+        TEST(a_name_that_was_taken_away_still_counts),
         TEST(a_manifest_made_here_is_in_no_registry),
+        TEST(layers_that_travelled_uncompressed_are_known_where_they_were_met),
         TEST(the_cache_tells_what_a_blob_is_uncompressed),
         TEST(the_newer_cache_is_read_as_well),
         TEST(a_broken_cache_is_no_fault_of_the_store),

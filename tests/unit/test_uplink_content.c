@@ -5,6 +5,7 @@
 
 #include "agent/redact.h"
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "tests/support/fake_engine.h"
 #include "tests/support/uplink_rig.h"
 
@@ -93,6 +94,19 @@ static void heartbeats_come_while_nothing_else_does(void **state)
     uplink_rig_report(f, "/a");
     run_until(f, f->collector.heard[WIRE_HEARTBEAT] >= 2);
     assert_true(f->collector.heard[WIRE_INVENTORY_END] == 1);
+}
+
+static void a_heartbeat_claims_no_look_that_was_not(void **state)
+{
+    struct uplink_rig *f = *state;
+
+    uplink_rig_stop(f);
+    f->collector.heartbeat_ms = 100;
+    uplink_rig_start(f);
+    run_until(f, f->collector.heard[WIRE_HEARTBEAT] >= 1);
+    assert_int_equal(f->collector.look_age_ms, -1);
+    uplink_set_looked(f->uplink, clock_mono_ns());
+    run_until(f, f->collector.look_age_ms >= 0);
 }
 
 static void a_document_without_secrets_arrives_as_it_is(void **state)
@@ -248,6 +262,7 @@ int main(void)
         T(a_long_list_of_origins_comes_in_parts),
         T(a_collector_that_cannot_keep_origins_hears_none),
         T(heartbeats_come_while_nothing_else_does),
+        T(a_heartbeat_claims_no_look_that_was_not),
         T(a_document_without_secrets_arrives_as_it_is),
         T(a_secret_does_not_leave_in_a_document),
         T(a_manifest_comes_from_a_store_that_can_give_it),

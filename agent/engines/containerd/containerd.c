@@ -5,7 +5,9 @@
 
 #include "agent/engines/containerd/containerd_api.h"
 #include "agent/engines/containerd/containerd_pass.h"
+#include "agent/engines/dirlist.h"
 #include "agent/engines/docker/docker_use.h"
+#include "agent/engines/process.h"
 #include "common/cleanup.h"
 
 #define DOCUMENT_TIMEOUT_MS 10000
@@ -13,19 +15,45 @@
 
 /* ---- noticing -------------------------------------------------------------------------------- */
 
+/* A task that ends stays until somebody removes it, and no file tells: so each is looked at. */
+static int add_running(const struct engine_root *root, int tasks, struct engine_token *out,
+                       struct err *err)
+{
+    AUTO(dirlist_close) struct dirlist list = {0};
+    AUTO(process_view_close) struct process_view view = {.proc_fd = -1};
+    struct setsum sum = {{0}};
+    uint8_t bytes[32];
+    int64_t started_ms;
+
+    if (dirlist_read(&list, tasks, REC_CONTAINERS_MAX, root->run, err) != 0)
+        return -1;
+    process_view_open(&view, root);
+    for (size_t i = 0; i < list.count; i++) {
+        if (containerd_task_runs(tasks, list.names[i], &view, &started_ms))
+            setsum_add(&sum, list.names[i], strlen(list.names[i]));
+    }
+    setsum_bytes(&sum, bytes);
+    pass_token_put(out, bytes, sizeof(bytes));
+    return 0;
+}
+
 /* Containers come and go in the state directory: meta.db tells of those that are made and removed,
  * not of those that start and end. */
 static int add_tasks(const struct engine_root *root, struct engine_token *out, int64_t *youngest_ns,
                      struct err *err)
 {
-    char below[sizeof(CONTAINERD_TASKS) + sizeof(root->space)];
-    struct err why = {0};
-    AUTO_FD int fd = -1;
+    char path[ENGINE_PATH_MAX + sizeof(CONTAINERD_TASKS) + sizeof(root->space)];
+    AUTO_FD int tasks = -1;
 
-    snprintf(below, sizeof(below), CONTAINERD_TASKS "/%s", root->space);
-    if (root->run[0] != '\0')
-        fd = engine_open(root, root->run, O_PATH | O_DIRECTORY, &why);
-    return fd >= 0 ? pass_token_stat(out, fd, below, youngest_ns, err) : 0;
+    if (root->run[0] == '\0')
+        return 0;
+    snprintf(path, sizeof(path), "%s/" CONTAINERD_TASKS "/%s", root->run, root->space);
+    tasks = engine_open(root, path, O_RDONLY | O_DIRECTORY, NULL);
+    if (tasks < 0)
+        return 0;
+    return pass_token_stat(out, tasks, ".", youngest_ns, err) == 0
+               ? add_running(root, tasks, out, err)
+               : -1;
 }
 
 /* By API there is no number to read, but often the time of the file that holds it; else one list a
@@ -44,14 +72,14 @@ static int add_unread(const struct engine_root *root, struct engine_token *out,
     return 0;
 }
 
-static int add_txid(const struct engine_root *root, struct engine_token *out, struct err *err)
+/* Both files: a layer is committed to its snapshotter's first, and then to meta.db. */
+static int add_versions(const struct engine_root *root, struct engine_token *out, struct err *err)
 {
-    AUTO_FD int fd = containerd_open_below(root, CONTAINERD_METADATA, err);
-    uint64_t txid;
+    struct containerd_versions versions;
 
-    if (fd < 0 || bolt_read_txid(&txid, fd, "meta.db", err) != 0)
+    if (containerd_state_versions(&versions, root, root->storage, err) != 0)
         return -1;
-    pass_token_put(out, &txid, sizeof(txid));
+    pass_token_put(out, &versions, sizeof(versions));
     return 0;
 }
 
@@ -60,7 +88,8 @@ int containerd_token(const struct engine_root *root, struct engine_token *out, i
 {
     *out = (struct engine_token){.len = 0};
     *youngest_ns = 0;
-    if ((root->by_api ? add_unread(root, out, youngest_ns, err) : add_txid(root, out, err)) != 0 ||
+    if ((root->by_api ? add_unread(root, out, youngest_ns, err) : add_versions(root, out, err)) !=
+            0 ||
         add_tasks(root, out, youngest_ns, err) != 0)
         return -1;
     if (root->docker[0] == '\0')

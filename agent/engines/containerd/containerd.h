@@ -99,14 +99,16 @@ struct containerd_namespace {
     size_t container_count;
     struct rec_problem *problems; /* entries that could not be understood */
     size_t problem_count, problems_more;
+    size_t unjoined; /* snapshots that their snapshotter does not know: of its file's other moment,
+                        or lost; each is a problem too */
 };
 
-/* A containerd at one moment, all its namespaces. */
+/* A containerd at one moment, all its namespaces. From its files it is never changed once it was
+ * read, and several readings may have a part in its arena. */
 struct containerd_state {
     struct arena *arena;                     /* owns all of it, this struct too */
     struct containerd_namespace *namespaces; /* sorted by name, unique */
     size_t namespace_count;
-    uint64_t txid;       /* of the file; 0 from the API */
     const char *version; /* of the daemon, from the API; "" unknown */
     /* The bytes of a blob, replacing those in *out; not verified. ERR_NOT_FOUND. NULL: it is a
      * file. `source` is the one who filled the state, and freed by close(), which may be NULL. */

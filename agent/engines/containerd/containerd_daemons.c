@@ -1,10 +1,9 @@
 /* containerd_daemons: stores from running daemons' command lines and their config.toml. K3s, docker
  * and microk8s start a containerd of their own, which is found like any other. */
-#include <fcntl.h>
 #include <string.h>
 
 #include "agent/engines/containerd/containerd_find.h"
-#include "agent/engines/daemons.h"
+#include "agent/engines/host_file.h"
 #include "common/cleanup.h"
 
 #define DEFAULT_CONFIG "/etc/containerd/config.toml"
@@ -16,18 +15,11 @@
 static void read_config(const struct daemon *d, const char *path, struct containerd_config *out)
 {
     AUTO(buf_close) struct buf file;
-    char dir[ENGINE_PATH_MAX];
-    AUTO_FD int fd = -1;
-    char *name;
+    char place[ENGINE_PATH_MAX];
 
     *out = (struct containerd_config){.root = ""};
     buf_init(&file, CONFIG_BYTES);
-    if (!daemon_path(d, path, dir))
-        return;
-    name = strrchr(dir, '/');
-    *name++ = '\0';
-    fd = engine_open(d->like, dir[0] != '\0' ? dir : "/", O_RDONLY | O_DIRECTORY, NULL);
-    if (fd >= 0 && buf_read_file_at(&file, fd, name, NULL) == 0)
+    if (daemon_path(d, path, place) && host_file_read(&file, d->like, place, d->user, NULL) == 0)
         containerd_config_parse(out, buf_str(&file), file.len);
 }
 
@@ -39,10 +31,15 @@ static const char *first_of(const char *flag, const char *configured, const char
     return configured[0] != '\0' ? configured : otherwise;
 }
 
-/* What is not there (yet) is named as it would be below the daemon's chroot. */
+/* What is not there (yet) is named as it would be below the daemon's chroot; "" for what is not the
+ * daemon's to speak of. */
 static bool named(const struct daemon *d, const char *path, char out[ENGINE_PATH_MAX])
 {
-    return daemon_place(d, path, out) || daemon_path(d, path, out);
+    if (!daemon_place(d, path, out) && !daemon_path(d, path, out))
+        return false;
+    if (!daemon_owns(d, out))
+        out[0] = '\0';
+    return true;
 }
 
 static int add_daemon(void *arg, const struct daemon *d, struct err *err)
@@ -58,15 +55,19 @@ static int add_daemon(void *arg, const struct daemon *d, struct err *err)
 
     read_config(d, first_of(daemon_option(d, config_names), "", DEFAULT_CONFIG), &config);
     if (!daemon_place(d, first_of(daemon_option(d, root_names), config.root, DEFAULT_ROOT), root) ||
+        !daemon_owns(d, root) ||
         !named(d, first_of(daemon_option(d, state_names), config.state, DEFAULT_STATE), state) ||
         !named(d, first_of(daemon_option(d, address_names), config.address, DEFAULT_ADDRESS),
                address) ||
         !containerd_place_set(&place, root, state, address))
         return 0;
-    return containerd_place_add(f, &place, true, err);
+    place.trust = d->user == 0 ? CONTAINERD_PROMISED : CONTAINERD_HOME;
+    place.user = d->user;
+    return containerd_place_add(f, &place, err);
 }
 
-int containerd_daemons_find(const struct containerd_finder *f, struct err *err)
+int containerd_daemons_find(const struct containerd_finder *f, enum daemons_whose whose,
+                            struct err *err)
 {
-    return daemons_each(&f->like, "containerd", add_daemon, (void *)f, err);
+    return daemons_each(&f->like, "containerd", whose, add_daemon, (void *)f, err);
 }

@@ -341,7 +341,6 @@ int containerd_db_state(struct containerd_state *state, struct bolt *db, struct 
     struct walker w = {.state = state};
     struct bolt_bucket root;
 
-    state->txid = bolt_txid(db);
     if (bolt_root(&root, db, err) != 0 || each_below(&w, &root, SCHEMA, read_namespace, err) != 0)
         return -1;
     containerd_state_sort(state);

@@ -34,7 +34,9 @@ int containerd_db_keys(struct containerd_keys *out, struct containerd_state *sta
                        struct err *err);
 
 /* Gives the snapshots of this snapshotter, in every namespace, their kinds and ids. One that its
- * snapshotter does not know, or of which the entry is broken, keeps 0: a problem. */
+ * snapshotter does not know, or of which the entry is broken, keeps 0: a problem; but not where a
+ * layer is just being unpacked in it ("extract-..."), since the snapshotter commits it, under
+ * another key, before meta.db says so. */
 int containerd_db_join(struct containerd_state *state, const char *snapshotter,
                        const struct containerd_keys *keys, struct err *err);
 

@@ -1,6 +1,6 @@
 /* containerd_find: where containerd's stores lie on this host. Asked, in this order: our own
- * configuration, running daemons' command lines and configurations, the well-known places, users'
- * homes. */
+ * configuration, root's running daemons' command lines and configurations, the well-known places,
+ * users' daemons, users' homes. */
 #include "agent/engines/containerd/containerd_find.h"
 
 #include <string.h>
@@ -45,21 +45,25 @@ static int add_well_known(const struct containerd_finder *f, struct err *err)
         if (i == 0 && f->options->containerd_socket != NULL)
             socket = f->options->containerd_socket;
         if (containerd_place_set(&place, well_known[i].root, well_known[i].run, socket) &&
-            containerd_place_add(f, &place, false, err) != 0)
+            containerd_place_add(f, &place, err) != 0)
             return -1;
     }
     return 0;
 }
 
-static int add_home(const struct containerd_finder *f, const char *home, struct err *err)
+static int add_home(const struct containerd_finder *f, const struct storage_user *user,
+                    struct err *err)
 {
     struct containerd_place place;
     char path[ENGINE_PATH_MAX];
 
     for (size_t i = 0; i < sizeof(in_homes) / sizeof(in_homes[0]); i++) {
-        if (snprintf(path, sizeof(path), "%s/%s", home, in_homes[i]) < (int)sizeof(path) &&
-            containerd_place_set(&place, path, "", "") &&
-            containerd_place_add(f, &place, false, err) != 0)
+        if (snprintf(path, sizeof(path), "%s/%s", user->home, in_homes[i]) >= (int)sizeof(path) ||
+            !containerd_place_set(&place, path, "", ""))
+            continue;
+        place.trust = CONTAINERD_HOME;
+        place.user = user->uid;
+        if (containerd_place_add(f, &place, err) != 0)
             return -1;
     }
     return 0;
@@ -75,7 +79,7 @@ static int add_homes(const struct containerd_finder *f, struct err *err)
     if (storage_users_read(&users, &f->like, arena, NULL) != 0)
         return 0;
     for (size_t i = 0; i < users.count; i++) {
-        if (add_home(f, users.items[i].home, err) != 0)
+        if (add_home(f, &users.items[i], err) != 0)
             return -1;
     }
     return 0;
@@ -86,15 +90,18 @@ static int add_homes(const struct containerd_finder *f, struct err *err)
 static int add_configured(const struct containerd_finder *f, const char *path, struct err *err)
 {
     struct containerd_place place;
+    const char *run = "", *socket = "";
 
     for (size_t i = 0; i < sizeof(well_known) / sizeof(well_known[0]); i++) {
-        if (strcmp(well_known[i].root, path) == 0 &&
-            containerd_place_set(&place, path, well_known[i].run, well_known[i].socket))
-            return containerd_place_add(f, &place, true, err);
+        if (strcmp(well_known[i].root, path) == 0) {
+            run = well_known[i].run;
+            socket = well_known[i].socket;
+        }
     }
-    if (!containerd_place_set(&place, path, "", ""))
+    if (!containerd_place_set(&place, path, run, socket))
         return err_set(err, ERR_USAGE, "'%.100s' is no absolute path", path);
-    return containerd_place_add(f, &place, true, err);
+    place.trust = CONTAINERD_PROMISED;
+    return containerd_place_add(f, &place, err);
 }
 
 /* Stores of one containerd ask it once. */
@@ -134,11 +141,11 @@ static int find(struct containerd_finder *f, struct err *err)
             return -1;
     }
     f->learns_only = !f->options->find;
-    if (containerd_daemons_find(f, err) != 0)
+    if (containerd_daemons_find(f, DAEMONS_OF_ROOT, err) != 0 ||
+        (!f->learns_only && add_well_known(f, err) != 0) ||
+        containerd_daemons_find(f, DAEMONS_OF_USERS, err) != 0)
         return -1;
-    if (f->learns_only)
-        return 0;
-    return add_well_known(f, err) != 0 ? -1 : add_homes(f, err);
+    return f->learns_only ? 0 : add_homes(f, err);
 }
 
 int containerd_find(const struct engine_options *options, struct engine_roots *roots,

@@ -142,19 +142,27 @@ static int put_image(struct containerd_pass *p, struct content_records *records,
     return 0;
 }
 
-/* The record's own document is not here: a name that leads nowhere is still a name. */
-static int put_absent(struct containerd_pass *p, struct content_records *records,
+/* A name that leads to nothing that can be read is still a name. */
+static int put_unread(struct containerd_pass *p, struct content_records *records,
                       const struct containerd_image *record, struct err *err)
 {
     const struct content_image image = {
         .id = record->target, .identity = REC_BY_MANIFEST, .manifest = record->target};
+
+    return put_image(p, records, record, &image, err);
+}
+
+/* The record's own document is not here. */
+static int put_absent(struct containerd_pass *p, struct content_records *records,
+                      const struct containerd_image *record, struct err *err)
+{
     char subject[320], text[DIGEST_TEXT];
 
     snprintf(subject, sizeof(subject), "image %.256s", record->name);
     if (pass_problem(&p->base, err, subject, "%s, which it leads to, is not there",
                      digest_text(&record->target, text)) != 0)
         return -1;
-    return put_image(p, records, record, &image, err);
+    return put_unread(p, records, record, err);
 }
 
 static int put_target(struct containerd_pass *p, struct content_records *records,
@@ -162,6 +170,8 @@ static int put_target(struct containerd_pass *p, struct content_records *records
 {
     if (!target->found.here)
         return put_absent(p, records, target->record, err);
+    if (target->found.image_count == 0 && target->found.attestations == 0)
+        return put_unread(p, records, target->record, err);
     for (size_t i = 0; i < target->found.image_count; i++) {
         if (put_image(p, records, target->record, &target->found.images[i], err) != 0)
             return -1;

@@ -5,6 +5,8 @@
 
 #include "agent/engines/containerd/containerd_db.h"
 
+#define BEING_UNPACKED "extract-" /* keys of snapshots that become a layer */
+
 static int compare_keys(const void *a, const void *b)
 {
     const struct containerd_key *x = a, *y = b;
@@ -86,6 +88,9 @@ static int join(struct containerd_state *state, struct containerd_namespace *ns,
         snapshot->id = key->id;
         return 0;
     }
+    if (key == NULL && strncmp(snapshot->key, BEING_UNPACKED, strlen(BEING_UNPACKED)) == 0)
+        return 0;
+    ns->unjoined += key == NULL;
     snprintf(subject, sizeof(subject), "snapshot %.256s", snapshot->key);
     return containerd_state_problem(state, ns, err, subject, "%s",
                                     key == NULL ? "its snapshotter does not know it"

@@ -11,6 +11,8 @@
 #include "agent/engines/containerd/containerd_db.h"
 #include "agent/engines/content_records.h"
 
+struct process_view;
+
 /* Below a containerd's root. */
 #define CONTAINERD_METADATA "io.containerd.metadata.v1.bolt"
 #define CONTAINERD_CONTENT "io.containerd.content.v1.content"
@@ -48,9 +50,45 @@ struct containerd_top {
     struct digest chain, image;
 };
 
+/* The two files that a state is made of; of a snapshotter that has none, zeros. */
+struct containerd_versions {
+    struct bolt_version meta, keys;
+};
+
+/* What is left for the next pass, which takes all of it over where the files stand. It is never
+ * changed again. From the disk it lies in the state's arena, which is the reading's `layers` too;
+ * by API in the reading's, and only `content` means something. */
+struct containerd_kept {
+    struct content_kept content; /* the blobs that the namespace knows, with their documents */
+    struct containerd_versions versions;
+    struct content_blobs files; /* all that were there */
+    bool whole;                 /* nothing was wrong: there is nothing to be told anew */
+    struct containerd_state *state;
+    struct containerd_keys keys;
+
+    /* As in the pass. */
+    struct containerd_target *targets;
+    struct containerd_layer *layers;
+    struct containerd_top *tops;
+    size_t top_count;
+    bool *kept;
+    struct rec_exception *exceptions;
+    size_t exception_count;
+    /* As in the reading, which has copies: whoever gets that may cut the names in it. */
+    struct rec_image *images;
+    size_t image_count;
+    struct engine_copy *copies;
+    size_t copy_count;
+    struct rec_origin *origins;
+    size_t origin_count;
+};
+
 struct containerd_pass {
     struct pass base;
+    const struct containerd_kept *last; /* NULL: none */
+    bool stands;                        /* the store is as it was then */
     struct containerd_state *state;
+    struct containerd_versions versions; /* not by API */
     const struct containerd_namespace *ns;
     const struct containerd_snapshotter *snapshotter;
     struct containerd_keys keys;            /* of the snapshotter's own file; none by API */
@@ -70,11 +108,6 @@ struct containerd_pass {
     bool *kept; /* of the namespace's blobs: also unpacked here */
 };
 
-/* What is left for the next pass. */
-struct containerd_kept {
-    struct content_kept content;
-};
-
 /* The snapshotters of a namespace that are stores of their own, in byte order. */
 size_t containerd_stores_of(const struct containerd_namespace *ns,
                             const char *out[CONTAINERD_SNAPSHOTTERS_MAX]);
@@ -87,14 +120,29 @@ int containerd_open_optional(const struct engine_root *root, const char *below, 
 
 /* The state from a containerd's files, snapshots joined for one snapshotter ("": for none). */
 int containerd_state_read(struct containerd_state **out, struct containerd_keys *keys,
-                          const struct engine_root *root, const char *snapshotter, struct err *err);
+                          struct containerd_versions *versions, const struct engine_root *root,
+                          const char *snapshotter, struct err *err);
+/* Which ones those files are now, without reading them: microseconds. */
+int containerd_state_versions(struct containerd_versions *out, const struct engine_root *root,
+                              const char *snapshotter, struct err *err);
 
-/* The steps of a pass, in this order. */
+/* The steps of a pass, in this order. The first three rest on nothing but the two files and the
+ * blobs, and are left out where those stand. */
 int containerd_read_images(struct containerd_pass *p, struct err *err);
 int containerd_read_layers(struct containerd_pass *p, struct err *err);
+int containerd_read_origins(struct containerd_pass *p, struct err *err);
 int containerd_read_use(struct containerd_pass *p, struct err *err);
 int containerd_read_space(struct containerd_pass *p, struct err *err);
-int containerd_read_origins(struct containerd_pass *p, struct err *err);
+
+/* Lists the files of the content store, into the pass's arena. */
+int containerd_list_blobs(struct containerd_pass *p, struct err *err);
+
+/* Whether the two files and every blob are what they were in the last pass: p->stands. */
+int containerd_recall(struct containerd_pass *p, struct err *err);
+/* What the first steps found, for the next pass. NULL with *err. */
+const struct containerd_kept *containerd_keep(struct containerd_pass *p, struct err *err);
+/* Gives the reading, and the steps that follow, what was kept. */
+int containerd_take(struct containerd_pass *p, const struct containerd_kept *kept, struct err *err);
 
 /* The layer of a snapshot of this store, by its key; NULL where it is none, or not committed. */
 struct containerd_layer *containerd_layer_of(const struct containerd_pass *p,
@@ -129,7 +177,7 @@ void containerd_config_parse(struct containerd_config *out, const char *data, si
 /* Adds a root for each (namespace, snapshotter) with anything in it. */
 int containerd_find(const struct engine_options *options, struct engine_roots *roots,
                     struct err *err);
-/* The number of the last transaction, and stamps of the tasks' directory and docker's containers;
+/* The versions of the two files, and stamps of the tasks' directory and docker's containers;
  * *youngest_ns is the latest time in it (Unix nanoseconds), 0 none. */
 int containerd_token(const struct engine_root *root, struct engine_token *out, int64_t *youngest_ns,
                      struct err *err);
@@ -143,5 +191,10 @@ int containerd_read(struct engine_root *root, const struct engine_options *optio
 int containerd_cross_check(struct engine_root *root, const struct engine_options *options,
                            const struct engine_reading *reading, struct engine_findings *findings,
                            struct err *err);
+
+/* Whether the task of this container runs, by its init.pid below the open directory of tasks: as a
+ * process that lives and began when that was written. */
+bool containerd_task_runs(int tasks, const char *id, const struct process_view *view,
+                          int64_t *started_ms);
 
 #endif

@@ -7,8 +7,11 @@
 #include "agent/engines/containerd/containerd_find.h"
 #include "agent/engines/dirlist.h"
 #include "common/cleanup.h"
+#include "common/log.h"
 
 #define ENTRIES_MAX 1000 /* of a containerd's root, which has one for each plugin */
+#define USER_FILE_MAX (64 << 20)
+#define USER_HOLE_MAX (16 << 20) /* bbolt's AllocSize: by so much a file grows ahead */
 
 /* "" is no path, and stays. */
 static bool set_path(char out[ENGINE_PATH_MAX], const char *path)
@@ -20,6 +23,8 @@ static bool set_path(char out[ENGINE_PATH_MAX], const char *path)
 bool containerd_place_set(struct containerd_place *out, const char *root, const char *run,
                           const char *socket)
 {
+    out->trust = CONTAINERD_USUAL;
+    out->user = 0;
     return root[0] != '\0' && set_path(out->root, root) && set_path(out->run, run) &&
            set_path(out->socket, socket);
 }
@@ -59,10 +64,42 @@ static bool is_known(const struct containerd_finder *f, const struct engine_root
             (!seen || !stat_metadata(r, &theirs) || ours.st_dev != theirs.st_dev ||
              ours.st_ino != theirs.st_ino))
             continue;
-        learn(r, root);
+        if (engine_user_may_tell(root->user, r))
+            learn(r, root);
         known = true;
     }
     return known;
+}
+
+/* ---- users' files ---------------------------------------------------------------------------- */
+
+/* A bolt file costs us its size in memory, whatever is in it. A user may make one of nothing. */
+static bool is_modest(const struct engine_root *root, int dir, const char *name)
+{
+    struct stat st;
+
+    if (root->user == 0 || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return true; /* what is not there is said when it is opened */
+    return st.st_size <= USER_FILE_MAX &&
+           (int64_t)st.st_size - (int64_t)st.st_blocks * 512 <= USER_HOLE_MAX;
+}
+
+static size_t max_file(const struct engine_root *root)
+{
+    return root->user != 0 ? USER_FILE_MAX : BOLT_FILE_MAX;
+}
+
+static bool is_modest_place(const struct engine_root *root)
+{
+    AUTO_FD int dir = containerd_open_below(root, CONTAINERD_METADATA, NULL);
+    char user[16];
+
+    if (dir < 0 || is_modest(root, dir, "meta.db"))
+        return true;
+    snprintf(user, sizeof(user), "%u", root->user);
+    log_event(LOG_WARN, "users-store-left-out", "user", user, "store", root->path, "why",
+              "its meta.db is larger than a user's may be, or has holes", NULL);
+    return false;
 }
 
 /* ---- its stores ------------------------------------------------------------------------------ */
@@ -107,7 +144,8 @@ static int add_from_keys(const struct containerd_finder *f, const struct engine_
 
     if (containerd_state_open(&state, err) != 0)
         return -1;
-    if (fd < 0 || bolt_open(&db, fd, "metadata.db", BOLT_FILE_MAX, NULL) != 0 ||
+    if (fd < 0 || !is_modest(like, fd, "metadata.db") ||
+        bolt_open(&db, fd, "metadata.db", max_file(like), NULL) != 0 ||
         containerd_db_keys(&keys, state, db, NULL) != 0)
         return 0;
     for (size_t i = 0; i < keys.count; i++) {
@@ -160,27 +198,29 @@ static int add_denied(const struct containerd_finder *f, const struct engine_roo
 }
 
 int containerd_place_add(const struct containerd_finder *f, const struct containerd_place *place,
-                         bool promised, struct err *err)
+                         struct err *err)
 {
     AUTO(containerd_state_close) struct containerd_state *state = NULL;
     struct containerd_keys keys = {0};
+    struct containerd_versions versions;
     struct engine_root root = f->like;
     struct err why = {0};
 
     memcpy(root.path, place->root, sizeof(root.path));
     memcpy(root.run, place->run, sizeof(root.run));
     memcpy(root.socket, place->socket, sizeof(root.socket));
-    if (is_known(f, &root) || f->learns_only)
+    root.user = place->user;
+    if (is_known(f, &root) || f->learns_only || !is_modest_place(&root))
         return 0;
-    if (containerd_state_read(&state, &keys, &root, "", &why) == 0)
+    if (containerd_state_read(&state, &keys, &versions, &root, "", &why) == 0)
         return add_state(f, &root, state, err);
     switch (why.kind) {
     case ERR_NO_MEMORY:
         return err_set(err, why.kind, "%s", why.text);
     case ERR_DENIED:
-        return add_denied(f, &root, err);
+        return place->trust != CONTAINERD_HOME ? add_denied(f, &root, err) : 0;
     case ERR_NOT_FOUND:
-        return promised ? engine_roots_add(f->roots, &root, err) : 0;
+        return place->trust == CONTAINERD_PROMISED ? engine_roots_add(f->roots, &root, err) : 0;
     default:
         return add_broken(f, &root, err);
     }

@@ -42,57 +42,6 @@ int containerd_open_optional(const struct engine_root *root, const char *below, 
     return err_set(err, why.kind, "%s", why.text);
 }
 
-/* ---- the state ------------------------------------------------------------------------------- */
-
-static int read_metadata(struct containerd_state *state, const struct engine_root *root,
-                         struct err *err)
-{
-    AUTO_FD int dir = containerd_open_below(root, CONTAINERD_METADATA, err);
-    AUTO(bolt_close) struct bolt *db = NULL;
-
-    if (dir < 0)
-        return -1;
-    if (bolt_open(&db, dir, "meta.db", BOLT_FILE_MAX, err) != 0 ||
-        containerd_db_state(state, db, err) != 0)
-        return err_wrap(err, "containerd's metadata");
-    return 0;
-}
-
-/* Read after meta.db: containerd tells a snapshotter to make a snapshot before it writes that down,
- * and to remove one after. A file that is not there knows no snapshots. */
-static int read_keys(struct containerd_state *state, struct containerd_keys *keys,
-                     const struct engine_root *root, const char *snapshotter, struct err *err)
-{
-    char below[128];
-    struct err why = {0};
-    AUTO_FD int dir = -1;
-    AUTO(bolt_close) struct bolt *db = NULL;
-
-    snprintf(below, sizeof(below), CONTAINERD_SNAPSHOTTER "%s", snapshotter);
-    if (containerd_open_optional(root, below, &dir, err) != 0)
-        return -1;
-    if (dir >= 0 && bolt_open(&db, dir, "metadata.db", BOLT_FILE_MAX, &why) != 0 &&
-        why.kind != ERR_NOT_FOUND)
-        return err_set(err, why.kind, "snapshotter %s: %s", snapshotter, why.text);
-    if (db != NULL && containerd_db_keys(keys, state, db, err) != 0)
-        return err_wrap(err, "snapshotter %s", snapshotter);
-    return containerd_db_join(state, snapshotter, keys, err);
-}
-
-int containerd_state_read(struct containerd_state **out, struct containerd_keys *keys,
-                          const struct engine_root *root, const char *snapshotter, struct err *err)
-{
-    AUTO(containerd_state_close) struct containerd_state *state = NULL;
-
-    if (containerd_state_open(&state, err) != 0 || read_metadata(state, root, err) != 0)
-        return -1;
-    if (snapshotter[0] != '\0' && containerd_layout_of(snapshotter) != NULL &&
-        read_keys(state, keys, root, snapshotter, err) != 0)
-        return -1;
-    *out = steal(&state);
-    return 0;
-}
-
 /* ---- which store it is ----------------------------------------------------------------------- */
 
 /* A namespace in which only containers are (docker's, with a graph driver) is no store. */
@@ -163,6 +112,7 @@ static int take_problems(struct containerd_pass *p, struct err *err)
             return -1;
     }
     p->base.problems_more += p->ns->problems_more;
+    p->base.vanished += p->ns->unjoined;
     return 0;
 }
 
@@ -226,19 +176,23 @@ static int read_content(void *context, const struct digest *digest, struct buf *
     return content_blob_read(p->content_fd, digest, out, err);
 }
 
+int containerd_list_blobs(struct containerd_pass *p, struct err *err)
+{
+    cleanup_fd(&p->content_fd);
+    p->content_fd = -1;
+    if (containerd_open_optional(p->base.root, CONTAINERD_CONTENT "/blobs/sha256", &p->content_fd,
+                                 err) != 0)
+        return -1;
+    return content_blobs_list(&p->all, p->content_fd, CONTAINERD_CONTENT, p->base.arena, err);
+}
+
 static int read_blobs(struct containerd_pass *p, struct err *err)
 {
-    const struct engine_reading *last = p->base.last;
-    const struct containerd_kept *kept = last != NULL ? last->kept : NULL;
-
     p->look.pass = &p->base;
     p->look.read = read_content;
     p->look.context = p;
-    p->look.last = kept != NULL ? &kept->content : NULL;
-    if (!p->base.root->by_api &&
-        (containerd_open_optional(p->base.root, CONTAINERD_CONTENT "/blobs/sha256", &p->content_fd,
-                                  err) != 0 ||
-         content_blobs_list(&p->all, p->content_fd, CONTAINERD_CONTENT, p->base.arena, err) != 0))
+    p->look.last = p->last != NULL ? &p->last->content : NULL;
+    if (!p->base.root->by_api && containerd_list_blobs(p, err) != 0)
         return -1;
     return narrow_blobs(p, err);
 }
@@ -278,27 +232,58 @@ static int describe(struct containerd_pass *p, struct err *err)
     return 0;
 }
 
+static int read_files(struct containerd_pass *p, struct err *err)
+{
+    const struct engine_root *root = p->base.root;
+
+    if (p->stands) {
+        p->state = p->last->state;
+        p->keys = p->last->keys;
+        arena_share(p->state->arena); /* close_pass() ends this part in it */
+    } else if (containerd_state_read(&p->state, &p->keys, &p->versions, root, root->storage, err) !=
+               0) {
+        return -1;
+    }
+    p->base.reading->layers = arena_share(p->state->arena);
+    return 0;
+}
+
 static int read_state(struct containerd_pass *p, struct err *err)
 {
     struct engine_root *root = p->base.root;
 
     if (!root->by_api)
-        return containerd_state_read(&p->state, &p->keys, root, root->storage, err);
+        return read_files(p, err);
     if (containerd_api_state(root, p->base.options, &p->state, err) != 0)
         return -1;
     snprintf(root->version, sizeof(root->version), "%s", p->state->version);
     return 0;
 }
 
-static int keep(struct containerd_pass *p, struct err *err)
+static int read_anew(struct containerd_pass *p, struct err *err)
 {
-    struct containerd_kept *kept = arena_alloc(p->base.arena, sizeof(*kept), err);
-
-    if (kept == NULL)
+    if (take_problems(p, err) != 0 || read_blobs(p, err) != 0 ||
+        containerd_read_images(p, err) != 0 || containerd_read_layers(p, err) != 0 ||
+        containerd_read_origins(p, err) != 0)
         return -1;
-    kept->content = content_look_keep(&p->look);
-    p->base.reading->kept = kept;
-    return 0;
+    p->base.reading->kept = containerd_keep(p, err);
+    return p->base.reading->kept != NULL ? 0 : -1;
+}
+
+/* What follows from files alone goes into the state's arena, so that later readings can have it. */
+static int read_lasting(struct containerd_pass *p, struct err *err)
+{
+    struct arena *own = p->base.arena;
+    int rc = 0;
+
+    if (p->stands) {
+        p->base.reading->kept = p->last;
+    } else {
+        p->base.arena = p->base.root->by_api ? own : p->state->arena;
+        rc = read_anew(p, err);
+        p->base.arena = own;
+    }
+    return rc == 0 ? containerd_take(p, p->base.reading->kept, err) : -1;
 }
 
 static int run(struct pass *base, struct err *err)
@@ -306,16 +291,13 @@ static int run(struct pass *base, struct err *err)
     struct containerd_pass *p = (struct containerd_pass *)base;
 
     p->content_fd = -1;
-    if (read_state(p, err) != 0 || describe(p, err) != 0)
+    if (containerd_recall(p, err) != 0 || read_state(p, err) != 0 || describe(p, err) != 0)
         return -1;
     choose(p);
     p->layout = containerd_layout_of(base->root->storage);
-    if (take_problems(p, err) != 0 || read_blobs(p, err) != 0 ||
-        containerd_read_images(p, err) != 0 || containerd_read_layers(p, err) != 0 ||
-        containerd_read_use(p, err) != 0 || containerd_read_space(p, err) != 0 ||
-        containerd_read_origins(p, err) != 0)
+    if (read_lasting(p, err) != 0 || containerd_read_use(p, err) != 0)
         return -1;
-    return keep(p, err);
+    return containerd_read_space(p, err);
 }
 
 static void close_pass(struct pass *base)

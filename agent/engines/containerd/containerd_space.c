@@ -33,6 +33,7 @@ struct space {
     struct engine_reading *reading;
     int64_t now_ms;
     bool whole_content, whole_snapshotter; /* nothing in it is another store's */
+    const char *blobs;                     /* path of the blobs, with a slash at its end */
     char snapshots_below[192];             /* <snapshotter>/snapshots */
     int snapshots_fd, ingest_fd;           /* -1: not there */
     struct dirlist snapshots, ingests;
@@ -118,11 +119,24 @@ static bool is_charged(const struct containerd_pass *p, const struct containerd_
 
 static bool all_charged(const struct containerd_pass *p)
 {
-    for (size_t i = 0; i < p->all.count; i++) {
+    for (size_t i = 0; !p->alone && i < p->all.count; i++) {
         if (!is_charged(p, owner_of(p, &p->all.items[i].digest)))
             return false;
     }
     return p->first;
+}
+
+/* There are many of them, so the paths are put together by hand. */
+static const char *blob_path(const struct space *s, const char *hex, struct err *err)
+{
+    size_t len = strlen(s->blobs);
+    char *path = arena_alloc(s->p->base.arena, len + DIGEST_HEX + 1, err);
+
+    if (path == NULL)
+        return NULL;
+    memcpy(path, s->blobs, len);
+    memcpy(path + len, hex, DIGEST_HEX + 1);
+    return path;
 }
 
 static int add_blob(struct space *s, const struct content_blob *file, struct err *err)
@@ -135,7 +149,7 @@ static int add_blob(struct space *s, const struct content_blob *file, struct err
 
     if (!is_charged(p, owner))
         return 0;
-    path = path_of(s, BLOBS, digest_hex(&file->digest, hex), err);
+    path = blob_path(s, digest_hex(&file->digest, hex), err);
     if (owner == NULL) /* containerd moves a blob here just before it writes that down */
         return add_pulled(s, "leftover", changed_ms(p->content_fd, hex), path, s->whole_content);
     blob = containerd_blob_of(p->ns, &file->digest);
@@ -147,6 +161,9 @@ static int add_blobs(struct space *s, struct err *err)
 {
     const struct content_blobs *all = &s->p->all;
 
+    s->blobs = path_of(s, BLOBS, "", err);
+    if (s->blobs == NULL)
+        return -1;
     for (size_t i = 0; i < all->count; i++) {
         if (add_blob(s, &all->items[i], err) != 0)
             return -1;

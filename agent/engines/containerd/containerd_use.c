@@ -155,27 +155,36 @@ static bool read_pid(int tasks, const char *id, long *pid, int64_t *written_ms)
     return *pid > 0 && (*end == '\0' || *end == '\n');
 }
 
+bool containerd_task_runs(int tasks, const char *id, const struct process_view *view,
+                          int64_t *started_ms)
+{
+    int64_t written_ms;
+    long pid;
+
+    return strchr(id, '/') == NULL && read_pid(tasks, id, &pid, &written_ms) &&
+           process_started(view, pid, started_ms, NULL) == 0 &&
+           llabs(*started_ms - written_ms) <= START_TOLERANCE_MS;
+}
+
 static void run_state(const struct users *u, const struct containerd_container *c,
                       struct rec_container *out)
 {
-    int64_t started_ms = -1, written_ms = -1, now_ms = clock_wall_ms();
-    long pid = c->pid;
+    int64_t started_ms = -1, now_ms = clock_wall_ms();
+    bool runs, seen;
 
     out->since_age_ms = -1;
     out->state = REC_RUN_UNKNOWN;
     if (!c->has_task && !u->run_seen)
         return;
-    out->state = REC_STOPPED;
-    if (strchr(c->id, '/') != NULL ||
-        (!c->has_task && (u->tasks < 0 || !read_pid(u->tasks, c->id, &pid, &written_ms))))
-        return;
-    if (c->has_task && pid > 0) /* the daemon's word; whether we see that process or not */
-        out->state = REC_RUNNING;
-    if (pid <= 0 || process_started(&u->view, pid, &started_ms, NULL) != 0 ||
-        (!c->has_task && llabs(started_ms - written_ms) > START_TOLERANCE_MS))
-        return;
-    out->state = REC_RUNNING;
-    out->since_age_ms = started_ms < now_ms ? now_ms - started_ms : 0;
+    if (c->has_task) { /* the daemon's word; whether we see that process or not */
+        runs = c->pid > 0;
+        seen = runs && process_started(&u->view, c->pid, &started_ms, NULL) == 0;
+    } else {
+        runs = seen = u->tasks >= 0 && containerd_task_runs(u->tasks, c->id, &u->view, &started_ms);
+    }
+    out->state = runs ? REC_RUNNING : REC_STOPPED;
+    if (seen)
+        out->since_age_ms = started_ms < now_ms ? now_ms - started_ms : 0;
 }
 
 static int open_tasks(struct users *u, struct err *err)

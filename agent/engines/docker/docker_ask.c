@@ -71,10 +71,10 @@ static int take_expanded(const struct docker_finder *f, struct engine_root *r,
     if (is_in_use(r, daemon, path)) {
         copy_text(r->socket, sizeof(r->socket), socket);
         copy_text(r->version, sizeof(r->version), daemon->version);
-        r->api_answers = true;
+        r->api_answers = r->told = true;
         *used = true;
     } else if (strcmp(r->path, path) == 0) {
-        r->orphaned = true;
+        r->orphaned = r->told = true;
     }
     if (!f->options->find && docker_place_known(f->roots, r) == NULL)
         return 0; /* only configured stores; these learn their socket */
@@ -106,7 +106,14 @@ static bool claim(const struct docker_finder *f, const struct daemon *d, const c
     struct stat socket;
     bool told = stat_of(f, d, daemon->containerd, &socket);
 
-    return docker_claim(f, place, daemon->space, daemon->storage, told ? &socket : NULL) > 0;
+    if (docker_claim(f, place, daemon->space, daemon->storage, told ? &socket : NULL) == 0)
+        return false;
+    for (size_t i = 0; i < f->roots->count; i++) {
+        struct engine_root *r = &f->roots->items[i];
+
+        r->told = r->told || strcmp(r->docker, place) == 0;
+    }
+    return true;
 }
 
 /* Looks at what the daemon says it uses; *used where that is found. */
@@ -163,7 +170,7 @@ static void note(struct docker_finder *f, const struct stat *st, const struct da
     copy_text(root->socket, sizeof(root->socket), socket);
     copy_text(root->version, sizeof(root->version), daemon->version);
     copy_text(root->space, sizeof(root->space), daemon->in_containerd ? daemon->space : "");
-    root->api_answers = root->by_api = true;
+    root->api_answers = root->by_api = root->told = true;
 }
 
 int docker_add_unseen(const struct docker_finder *f, struct err *err)

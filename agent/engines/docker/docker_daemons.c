@@ -1,9 +1,9 @@
 /* docker_daemons: roots from running daemons' command lines and their daemon.json. */
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "agent/engines/docker/docker_find.h"
+#include "agent/engines/host_file.h"
 #include "common/cleanup.h"
 
 #define DEFAULT_ROOT "/var/lib/docker"
@@ -14,18 +14,11 @@ void docker_config_root(const struct docker_finder *f, const char *path, char ou
 {
     AUTO(buf_close) struct buf file;
     AUTO_JSON json_t *document = NULL;
-    AUTO_FREE char *copy = strdup(path);
-    char *slash = copy != NULL ? strrchr(copy, '/') : NULL;
-    AUTO_FD int dir = -1;
     const char *value;
 
     out[0] = '\0';
     buf_init(&file, CONFIG_BYTES);
-    if (slash == NULL)
-        return;
-    *slash = '\0';
-    dir = engine_open(&f->like, copy[0] != '\0' ? copy : "/", O_RDONLY | O_DIRECTORY, NULL);
-    if (dir < 0 || buf_read_file_at(&file, dir, slash + 1, NULL) != 0)
+    if (host_file_read(&file, &f->like, path, f->like.user, NULL) != 0)
         return;
     document = json_parse(buf_str(&file), file.len, NULL);
     value = json_str(document, "data-root");
@@ -34,11 +27,12 @@ void docker_config_root(const struct docker_finder *f, const char *path, char ou
     snprintf(out, ENGINE_PATH_MAX, "%s", value != NULL ? value : "");
 }
 
-/* A path that the daemon was told, as the host names it; "" where it was told none. What is not
- * there (yet) is named as it would be below its chroot. */
+/* A path that the daemon was told, as the host names it; "" where it was told none, or something
+ * that is not its own. What is not there (yet) is named as it would be below its chroot. */
 static void told_path(const struct daemon *d, const char *path, char out[ENGINE_PATH_MAX])
 {
-    if (path == NULL || (!daemon_place(d, path, out) && !daemon_path(d, path, out)))
+    if (path == NULL || (!daemon_place(d, path, out) && !daemon_path(d, path, out)) ||
+        !daemon_owns(d, out))
         out[0] = '\0';
 }
 
@@ -59,12 +53,13 @@ static int add_daemon(void *arg, const struct daemon *d, struct err *err)
     struct stat st;
     bool told;
 
+    f->like.user = d->user;
     configured[0] = '\0';
     if (root == NULL && daemon_path(d, file != NULL ? file : DEFAULT_CONFIG, path))
         docker_config_root(f, path, configured);
     if (root == NULL)
         root = configured[0] != '\0' ? configured : DEFAULT_ROOT;
-    if (!daemon_place(d, root, place))
+    if (!daemon_place(d, root, place) || !daemon_owns(d, place))
         return 0;
     told_path(d, daemon_option_with(d, host, "unix://"), socket);
     told = containerd != NULL && daemon_stat(d, containerd, &st);
@@ -75,7 +70,10 @@ static int add_daemon(void *arg, const struct daemon *d, struct err *err)
     return docker_place_try(f, place, socket, err);
 }
 
-int docker_daemons_find(struct docker_finder *f, struct err *err)
+int docker_daemons_find(struct docker_finder *f, enum daemons_whose whose, struct err *err)
 {
-    return daemons_each(&f->like, "dockerd", add_daemon, f, err);
+    int rc = daemons_each(&f->like, "dockerd", whose, add_daemon, f, err);
+
+    f->like.user = 0;
+    return rc;
 }

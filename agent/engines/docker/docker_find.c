@@ -1,5 +1,6 @@
 /* docker_find: where graph-driver stores lie on this host. Asked, in this order: the configuration,
- * the daemon on its socket, running daemons' command lines, daemon.json, the default place. */
+ * root's running daemons' command lines, the daemon on its socket, daemon.json, the default place,
+ * users' daemons. */
 #include <string.h>
 
 #include "agent/engines/docker/docker_find.h"
@@ -44,7 +45,7 @@ int docker_find(const struct engine_options *options, struct engine_roots *roots
             return -1;
     }
     /* Processes first: they tell how their paths are to be understood. */
-    if ((options->find && docker_daemons_find(&f, err) != 0) ||
+    if ((options->find && docker_daemons_find(&f, DAEMONS_OF_ROOT, err) != 0) ||
         (options->docker_socket != NULL && options->docker_socket[0] != '\0' && options->use_api &&
          docker_ask(&f, options->docker_socket, NULL, err) != 0))
         return -1;
@@ -55,5 +56,6 @@ int docker_find(const struct engine_options *options, struct engine_roots *roots
         docker_place_try(&f, DEFAULT_ROOT, "", err) != 0)
         return -1;
     docker_claim(&f, configured[0] != '\0' ? configured : DEFAULT_ROOT, DOCKER_SPACE, NULL, NULL);
-    return docker_add_unseen(&f, err);
+    /* Users' last, who may not speak of what nobody sees. */
+    return docker_add_unseen(&f, err) != 0 ? -1 : docker_daemons_find(&f, DAEMONS_OF_USERS, err);
 }

@@ -27,7 +27,7 @@ struct docker_asked {
 struct docker_finder {
     const struct engine_options *options;
     struct engine_roots *roots;
-    struct engine_root like; /* what every root found here has in common: driver and host */
+    struct engine_root like; /* what every root found now has in common: driver, host and user */
     struct docker_asked asked[DOCKER_ASKED_MAX];
     size_t asked_count;
 };
@@ -35,7 +35,7 @@ struct docker_finder {
 /* ---- docker_places.c ------------------------------------------------------------------------- */
 
 /* Adds a store unless it is known under another name (a symlink, a bind mount); the known one then
- * learns the socket. */
+ * learns the socket. What a user leads to must be his. */
 int docker_place_add(struct engine_roots *roots, const struct engine_root *root, struct err *err);
 /* The known root of the same store, or NULL. */
 struct engine_root *docker_place_known(struct engine_roots *roots, const struct engine_root *root);
@@ -65,7 +65,7 @@ int docker_add_unseen(const struct docker_finder *f, struct err *err);
 
 /* "data-root" ("graph" before 17.05) of a daemon.json; "" where it says nothing. */
 void docker_config_root(const struct docker_finder *f, const char *path, char out[ENGINE_PATH_MAX]);
-/* Adds the roots of all running dockerd processes. */
-int docker_daemons_find(struct docker_finder *f, struct err *err);
+/* Adds the roots of all running dockerd processes of these. */
+int docker_daemons_find(struct docker_finder *f, enum daemons_whose whose, struct err *err);
 
 #endif

@@ -29,11 +29,15 @@ struct engine_root *docker_place_known(struct engine_roots *roots, const struct 
 
 int docker_place_add(struct engine_roots *roots, const struct engine_root *root, struct err *err)
 {
-    struct engine_root *known = docker_place_known(roots, root);
+    struct engine_root *known;
 
+    if (!engine_user_may_tell(root->user, root))
+        return 0;
+    known = docker_place_known(roots, root);
     if (known == NULL)
         return engine_roots_add(roots, root, err);
     known->orphaned = known->orphaned || root->orphaned;
+    known->told = known->told || root->told;
     if (known->socket[0] == '\0' && root->socket[0] != '\0') {
         memcpy(known->socket, root->socket, sizeof(known->socket));
         memcpy(known->version, root->version, sizeof(known->version));
@@ -117,9 +121,9 @@ int docker_place_try(const struct docker_finder *f, const char *path, const char
         return 0;
     if (docker_expand(&root, f->roots, &why) == 0)
         return 0;
-    if (why.kind == ERR_NO_MEMORY || why.kind == ERR_LIMIT)
+    if (why.kind == ERR_NO_MEMORY || (why.kind == ERR_LIMIT && root.user == 0))
         return err_set(err, why.kind, "%s", why.text);
-    return why.kind == ERR_DENIED ? engine_roots_add(f->roots, &root, err) : 0;
+    return why.kind == ERR_DENIED && root.user == 0 ? engine_roots_add(f->roots, &root, err) : 0;
 }
 
 static bool is_at(const struct engine_root *root, const char *data_root, const struct stat *socket)
@@ -145,7 +149,8 @@ size_t docker_claim(const struct docker_finder *f, const char *data_root, const 
         struct engine_root *r = &f->roots->items[i];
 
         if (strcmp(r->driver->name, "containerd") != 0 || strcmp(r->space, space) != 0 ||
-            (storage != NULL && strcmp(r->storage, storage) != 0))
+            (storage != NULL && strcmp(r->storage, storage) != 0) ||
+            !engine_user_may_tell(f->like.user, r))
             continue;
         if (r->docker[0] == '\0' && is_at(r, data_root, socket)) {
             snprintf(r->docker, sizeof(r->docker), "%s", data_root);

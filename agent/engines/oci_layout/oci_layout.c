@@ -120,7 +120,8 @@ static bool is_moving(int fd, const char *name, const struct file_stamp *stamp)
     return !file_stamp_eq(stamp, &now) || now.ctime_ns > settled_ms * NS_PER_MS;
 }
 
-/* Gives -1: the file is broken, as *err says, but ERR_MOVED while it moves. */
+/* Gives -1: the file is broken, as *err says, but ERR_MOVED while it moves. Without it there is no
+ * reading, in the last attempt neither. */
 static int broken(const struct oci_layout_pass *p, const char *name, const struct file_stamp *stamp,
                   struct err *err)
 {
@@ -180,7 +181,7 @@ static int take_index(struct oci_layout_pass *p, const struct oci_layout_kept *l
 /* Other bytes than the digest's are no news of a file that changes right now. */
 static int read_blob(void *context, const struct digest *digest, struct buf *out, struct err *err)
 {
-    const struct oci_layout_pass *p = context;
+    struct oci_layout_pass *p = context;
     const struct content_blob *listed = content_blobs_find(&p->look.blobs, digest);
     char name[DIGEST_HEX + 1];
     struct digest found;
@@ -191,9 +192,10 @@ static int read_blob(void *context, const struct digest *digest, struct buf *out
     if (listed != NULL && !is_moving(p->blobs, name, &listed->stamp))
         return 0;
     found = digest_of(buf_str(out), out->len);
-    if (!digest_eq(&found, digest))
-        return err_set(err, ERR_MOVED, "blob %s changed while it was read", name);
-    return 0;
+    if (digest_eq(&found, digest))
+        return 0;
+    err_set(err, ERR_CORRUPT, "its bytes have another digest, and it has only just changed");
+    return pass_unsettled(&p->pass, err);
 }
 
 static int open_look(struct oci_layout_pass *p, const struct oci_layout_kept *last, struct err *err)

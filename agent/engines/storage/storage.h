@@ -82,10 +82,12 @@ bool storage_is_fresh(int fd, const char *name);
 struct storage_node {
     const struct storage_layer *layer; /* not broken */
     struct digest chain, diff;
+    const struct storage_node *below; /* that its chain was computed with; NULL: not known */
     bool has_chain;
     bool needed; /* by an image that is unpacked */
     bool of_container;
-    bool is_copy; /* of all with its chain, the one that is reported as the copy */
+    bool is_copy;   /* of all with its chain, the one that is reported as the copy */
+    bool gone_over; /* by storage_settle: its chain was looked for */
 };
 
 /* A manifest or index that an image has. */
@@ -96,10 +98,10 @@ struct storage_manifest {
 
 /* What an image's record does not hold: for its containers, and for the blob info cache. */
 struct storage_kept_image {
-    struct digest entry;    /* its ID in images.json */
-    struct digest id;       /* of its record */
-    const char *arrived_as; /* the last of its names-history; "" none */
-    struct digest *diffs;   /* by its config, bottom first */
+    struct digest entry; /* its ID in images.json */
+    struct digest id;    /* of its record */
+    const struct storage_image *listed;
+    struct digest *diffs; /* by its config, bottom first */
     size_t diff_count;
     struct storage_manifest *manifests;
     size_t manifest_count;
@@ -107,11 +109,16 @@ struct storage_kept_image {
     struct file_stamp stamp; /* of its directory; zeros where anything in it was broken */
 };
 
+enum { STORAGE_LAYER_LISTS = 3 }; /* layers.json, and both volatile-layers.json */
+
 /* What a pass leaves for the next one: containers/storage puts a new file in the place of an old
- * one, so an image's directory tells by its times whether what is in it stands. */
+ * one, so a file, and an image's directory, tells by its times whether what is in it stands. */
 struct storage_kept {
     struct storage_kept_image *images; /* sorted by entry */
     size_t count;
+    struct storage_images list; /* sorted by ID */
+    struct storage_layers layers[STORAGE_LAYER_LISTS];
+    struct file_stamp list_stamp, layers_stamps[STORAGE_LAYER_LISTS];
 };
 
 struct storage_pass {
@@ -127,6 +134,8 @@ struct storage_pass {
     bool containers_known;           /* all that list containers could be read */
     struct storage_kept_image *kept; /* of the images that are reported, sorted by entry */
     size_t kept_count;
+    struct storage_kept *next;       /* what this pass leaves */
+    const struct storage_kept *last; /* what the last pass of this very store left, or NULL */
 };
 
 /* Of engine_driver. */
@@ -142,7 +151,14 @@ int storage_read_use(struct storage_pass *p, struct err *err);
 int storage_read_space(struct storage_pass *p, struct err *err);
 int storage_read_origins(struct storage_pass *p, struct err *err);
 
-/* storage_kept.c: what the last pass kept of this image, if all of it stands; or NULL. *stamp is
+/* storage_kept.c. Sets p->last and p->next. */
+int storage_kept_open(struct storage_pass *p, struct err *err);
+/* Copies a list into the memory of this reading. */
+int storage_kept_images(struct storage_pass *p, const struct storage_images *from,
+                        struct storage_images *to, struct err *err);
+int storage_kept_layers(struct storage_pass *p, const struct storage_layers *from,
+                        struct storage_layers *to, struct err *err);
+/* What the last pass kept of this image, if all of it stands; or NULL. *stamp is
  * that of its directory below `images`. */
 const struct storage_kept_image *storage_kept_find(const struct storage_pass *p, int images,
                                                    const struct storage_image *entry,
@@ -155,7 +171,7 @@ int storage_kept_copy(struct storage_pass *p, const struct storage_kept_image *f
  * where there is none. */
 int storage_load(struct storage_pass *p, int fd, const char *name, bool *there, struct err *err);
 
-/* storage_layers.c. NULL where the store has no such layer. */
+/* storage_layers.c, storage_settle.c. NULL where the store has no such layer. */
 struct storage_node *storage_node_of(const struct storage_pass *p, const struct digest *id);
 /* What an image makes known of the layers that it stands on. Marks those of an
  * unpacked image as needed, and notes what is missing. */

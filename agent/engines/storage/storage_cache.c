@@ -10,6 +10,7 @@
 
 #define BOLT_FILE "blob-info-cache-v1.boltdb"
 #define SQLITE_FILE "blob-info-cache-v1.sqlite"
+#define SQLITE_BYTES (64 << 20) /* all of it is held in memory */
 
 /* ---- collecting ------------------------------------------------------------------------------ */
 
@@ -176,18 +177,18 @@ static int on_location(void *arg, const char *const *columns, struct err *err)
 {
     struct digest blob;
 
-    if (columns[0] == NULL || columns[1] == NULL ||
-        !take_digest(&blob, columns[0], strlen(columns[0])))
+    if (columns[0] == NULL || columns[1] == NULL || columns[2] == NULL ||
+        strcmp(columns[2], "docker") != 0 || !take_digest(&blob, columns[0], strlen(columns[0])))
         return 0;
     return add_location(arg, &blob, columns[1], strlen(columns[1]), err);
 }
 
-static int ask(struct foreign_sqlite *db, const char *select, foreign_sqlite_row *row,
-               struct storage_cache *c, struct err *err)
+static int ask(struct foreign_sqlite *db, const char *table, const char *const *columns,
+               foreign_sqlite_row *row, struct storage_cache *c, struct err *err)
 {
     struct err why = {0};
 
-    if (foreign_sqlite_ask(db, select, STORAGE_CACHE_ENTRIES, row, c, &why) == 0 ||
+    if (foreign_sqlite_ask(db, table, columns, STORAGE_CACHE_ENTRIES, row, c, &why) == 0 ||
         why.kind == ERR_NOT_FOUND)
         return 0;
     return err_set(err, why.kind, SQLITE_FILE ": %s", why.text);
@@ -195,16 +196,16 @@ static int ask(struct foreign_sqlite *db, const char *select, foreign_sqlite_row
 
 static int read_sqlite(struct storage_cache *c, int fd, struct err *err)
 {
+    static const char *const pairs[] = {"anyDigest", "uncompressedDigest", NULL};
+    static const char *const locations[] = {"digest", "location", "transport", NULL};
     AUTO(foreign_sqlite_close) struct foreign_sqlite *db = NULL;
     struct err why = {0};
 
-    if (foreign_sqlite_open(&db, fd, SQLITE_FILE, STORAGE_CACHE_BYTES, &why) != 0)
+    if (foreign_sqlite_open(&db, fd, SQLITE_FILE, SQLITE_BYTES, &why) != 0)
         return why.kind == ERR_NOT_FOUND ? 0 : err_set(err, why.kind, "%s", why.text);
-    if (ask(db, "SELECT anyDigest, uncompressedDigest FROM DigestUncompressedPairs", on_pair, c,
-            err) != 0)
+    if (ask(db, "DigestUncompressedPairs", pairs, on_pair, c, err) != 0)
         return -1;
-    return ask(db, "SELECT digest, location FROM KnownLocations WHERE transport = 'docker'",
-               on_location, c, err);
+    return ask(db, "KnownLocations", locations, on_location, c, err);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */

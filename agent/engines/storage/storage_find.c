@@ -9,13 +9,14 @@
 #define CRIO_CONFIG "/etc/crio/crio.conf"
 #define CRIO_SOCKET "/run/crio/crio.sock"
 #define FIND_ARENA_BYTES (64 << 20)
+#define USER_ARENA_BYTES (8 << 20) /* what one user's configuration may take */
 
 struct finder {
     const struct engine_options *options;
     struct engine_roots *roots;
-    struct engine_root like; /* driver, host */
+    struct engine_root like; /* driver, host, and the user whose places are looked at */
     struct arena *arena;
-    const char *crio_root; /* NULL: no CRI-O here */
+    char crio_root[ENGINE_PATH_MAX]; /* "": no CRI-O here */
 };
 
 /* ---- places ---------------------------------------------------------------------------------- */
@@ -51,7 +52,7 @@ static int add(struct engine_roots *roots, const struct engine_root *root, struc
 
     if (old == NULL)
         return engine_roots_add(roots, root, err);
-    if (old->run[0] == '\0')
+    if (old->run[0] == '\0' && engine_user_may_tell(root->user, old))
         memcpy(old->run, root->run, sizeof(old->run));
     return 0;
 }
@@ -84,7 +85,7 @@ static bool is_there(const struct finder *f, const char *path)
 
 static void describe(const struct finder *f, struct engine_root *root, const char *run)
 {
-    bool crio = f->crio_root != NULL && strcmp(f->crio_root, root->path) == 0;
+    bool crio = strcmp(f->crio_root, root->path) == 0;
 
     snprintf(root->engine, sizeof(root->engine), "%s", crio ? "cri-o" : "podman");
     if (run == NULL || engine_path_set(root->run, run, NULL) != 0)
@@ -120,8 +121,7 @@ static int add_configured(const struct finder *f, const char *path, struct err *
 
 /* A place that nobody promised. Where finding is forbidden, stores that are known learn from it. A
  * system's place that cannot be looked into is a store that cannot be read; a user's is none. */
-static int try_place(const struct finder *f, const char *path, const char *run, bool shared,
-                     struct err *err)
+static int try_place(const struct finder *f, const char *path, const char *run, struct err *err)
 {
     struct engine_root root = f->like;
     struct engine_roots found = {0};
@@ -131,7 +131,7 @@ static int try_place(const struct finder *f, const char *path, const char *run, 
     if (path == NULL || engine_path_set(root.path, path, NULL) != 0)
         return 0;
     describe(f, &root, run);
-    if (storage_expand(&root, &found, &why) != 0 && why.kind == ERR_DENIED && shared &&
+    if (storage_expand(&root, &found, &why) != 0 && why.kind == ERR_DENIED && root.user == 0 &&
         f->options->find)
         rc = engine_roots_add(f->roots, &root, err);
     else if (why.kind == ERR_NO_MEMORY || why.kind == ERR_LIMIT)
@@ -145,14 +145,13 @@ static int try_place(const struct finder *f, const char *path, const char *run, 
     return rc;
 }
 
-static int try_conf(const struct finder *f, const struct storage_conf *conf, bool shared,
-                    struct err *err)
+static int try_conf(const struct finder *f, const struct storage_conf *conf, struct err *err)
 {
-    if (try_place(f, conf->graph_root, conf->run_root, shared, err) != 0 ||
-        try_place(f, conf->image_store, conf->run_root, shared, err) != 0)
+    if (try_place(f, conf->graph_root, conf->run_root, err) != 0 ||
+        try_place(f, conf->image_store, conf->run_root, err) != 0)
         return -1;
     for (size_t i = 0; i < conf->store_count; i++) {
-        if (try_place(f, conf->stores[i], NULL, shared, err) != 0)
+        if (try_place(f, conf->stores[i], NULL, err) != 0)
             return -1;
     }
     return 0;
@@ -170,7 +169,25 @@ static int read_crio(struct finder *f, const struct storage_conf *common, struct
         return 0;
     if (storage_conf_read_all(&f->like, CRIO_CONFIG, conf, f->arena, err) != 0)
         return -1;
-    f->crio_root = conf->graph_root;
+    if (conf->graph_root == NULL || engine_path_set(f->crio_root, conf->graph_root, NULL) != 0)
+        f->crio_root[0] = '\0';
+    return 0;
+}
+
+/* What is wrong with a user's configuration, or too much in it, is no concern of the others. */
+static int try_user(const struct finder *f, const struct storage_user *user, struct err *err)
+{
+    AUTO(arena_close) struct arena *arena = NULL;
+    struct finder own = *f;
+    struct storage_conf conf;
+    struct err why = {0};
+
+    own.like.user = user->uid;
+    if (arena_open(&arena, USER_ARENA_BYTES, err) != 0)
+        return -1;
+    if (storage_conf_of(&own.like, user, &conf, arena, &why) != 0 ||
+        try_conf(&own, &conf, &why) != 0)
+        return why.kind == ERR_NO_MEMORY ? err_set(err, why.kind, "%s", why.text) : 0;
     return 0;
 }
 
@@ -181,13 +198,7 @@ static int try_users(const struct finder *f, struct err *err)
     if (storage_users_read(&users, &f->like, f->arena, err) != 0)
         return -1;
     for (size_t i = 0; i < users.count; i++) {
-        const struct storage_user *user = &users.items[i];
-        struct storage_conf conf;
-
-        if (user->uid == 0)
-            continue;
-        if (storage_conf_of(&f->like, user, &conf, f->arena, err) != 0 ||
-            try_conf(f, &conf, false, err) != 0)
+        if (users.items[i].uid != 0 && try_user(f, &users.items[i], err) != 0)
             return -1;
     }
     return 0;
@@ -205,9 +216,9 @@ static int find_all(struct finder *f, struct err *err)
         if (add_configured(f, configured->items[i], err) != 0)
             return -1;
     }
-    if (f->crio_root != NULL && try_conf(f, &crio, true, err) != 0)
+    if (f->crio_root[0] != '\0' && try_conf(f, &crio, err) != 0)
         return -1;
-    if (try_conf(f, &common, true, err) != 0)
+    if (try_conf(f, &common, err) != 0)
         return -1;
     return try_users(f, err);
 }

@@ -1,6 +1,7 @@
 /*
  * storage_formats: the JSON files of containers/storage (github.com/containers/storage: images.go,
- * layers.go, containers.go), and how it names the files of an image's big data.
+ * layers.go, containers.go; the first two in storage_lists.c), and how it names the files of an
+ * image's big data.
  *
  * Entries that are broken are marked, and the others are read. Texts and arrays are the arena's;
  * IDs, 64 hex digits each, are kept as 32 bytes.
@@ -31,11 +32,13 @@ struct storage_image {
     bool has_top;
     const char **names;
     size_t name_count;
-    bool was_named;         /* it has a name, or had one */
-    const char *arrived_as; /* the last of names-history; "" none */
-    struct digest config;   /* big data "sha256:<config>" */
+    const char **history; /* names that it has or had, in no order that all versions keep */
+    size_t history_count;
+    struct digest config; /* big data "sha256:<config>" */
     bool has_config;
-    bool has_manifest;        /* big data "manifest" */
+    bool has_manifest;     /* big data "manifest": the last that was put here */
+    struct digest current; /* of that, as images.json tells */
+    bool has_current;
     struct digest *manifests; /* big data "manifest-sha256:<digest>": manifests and indexes */
     size_t manifest_count;
 };

@@ -21,18 +21,27 @@ struct work {
 
 /* Reads one into p->base.file. `digest` NULL: whatever it holds. */
 static int read_big_data(struct storage_pass *p, int images, const struct storage_image *entry,
-                         const char *key, const struct digest *digest, struct err *err)
+                         const char *key, const struct digest *digest, struct digest *found,
+                         struct err *err)
 {
     char path[DIGEST_HEX + 1 + STORAGE_BIG_DATA_NAME], file[STORAGE_BIG_DATA_NAME];
-    struct digest found;
 
     snprintf(path, sizeof(path), "%s/%s", entry->id_text, storage_big_data_name(key, file));
     if (buf_read_file_at(&p->base.file, images, path, err) != 0)
         return err_wrap(err, "big data %s", key);
-    found = digest_of(buf_str(&p->base.file), p->base.file.len);
-    if (digest != NULL && !digest_eq(&found, digest))
+    *found = digest_of(buf_str(&p->base.file), p->base.file.len);
+    if (digest != NULL && !digest_eq(found, digest))
         return err_set(err, ERR_CORRUPT, "big data %s: its bytes have another digest", key);
     return 0;
+}
+
+static bool has_manifest(const struct storage_kept_image *kept, const struct digest *digest)
+{
+    for (size_t i = 0; i < kept->manifest_count; i++) {
+        if (digest_eq(&kept->manifests[i].digest, digest))
+            return true;
+    }
+    return false;
 }
 
 /* A manifest or index; one that is broken is named, and the image goes on without it. */
@@ -42,19 +51,20 @@ static int read_manifest(struct storage_pass *p, int images, struct work *w, con
     struct storage_manifest *m = &w->kept.manifests[w->kept.manifest_count];
     struct err why = {0};
 
-    if (read_big_data(p, images, w->entry, key, digest, &why) != 0)
+    if (read_big_data(p, images, w->entry, key, digest, &m->digest, &why) != 0)
         return pass_entry_failed(&p->base, w->subject, &why, err);
+    if (has_manifest(&w->kept, &m->digest))
+        return 0;
     if (image_manifest_parse(&m->parsed, buf_str(&p->base.file), p->base.file.len, p->base.arena,
                              &why) != 0) {
         err_wrap(&why, "big data %s", key);
         return pass_entry_failed(&p->base, w->subject, &why, err);
     }
-    m->digest = digest_of(buf_str(&p->base.file), p->base.file.len);
     w->kept.manifest_count++;
     return 0;
 }
 
-/* "manifest" is one of the others but where the image is a list made by podman itself. */
+/* "manifest" has the bytes of one of the others but where the image is a list that podman made. */
 static int read_manifests(struct storage_pass *p, int images, struct work *w, struct err *err)
 {
     const struct storage_image *entry = w->entry;
@@ -70,9 +80,10 @@ static int read_manifests(struct storage_pass *p, int images, struct work *w, st
         if (read_manifest(p, images, w, key, &entry->manifests[i], err) != 0)
             return -1;
     }
-    if (entry->manifest_count == 0 && entry->has_manifest)
-        return read_manifest(p, images, w, "manifest", NULL, err);
-    return 0;
+    if (!entry->has_manifest)
+        return 0;
+    return read_manifest(p, images, w, "manifest", entry->has_current ? &entry->current : NULL,
+                         err);
 }
 
 /* The config, where it is one of an image: then it is what the image is known by. */
@@ -80,10 +91,11 @@ static int read_config(struct storage_pass *p, int images, struct work *w, struc
 {
     AUTO(image_config_close) struct image_config config = {0};
     char key[DIGEST_TEXT];
+    struct digest found;
     struct err why = {0};
 
     digest_text(&w->entry->config, key);
-    if (read_big_data(p, images, w->entry, key, &w->entry->config, &why) != 0)
+    if (read_big_data(p, images, w->entry, key, &w->entry->config, &found, &why) != 0)
         return pass_entry_failed(&p->base, w->subject, &why, err);
     if (image_config_parse(&config, buf_str(&p->base.file), p->base.file.len, &why) != 0)
         return why.kind == ERR_CORRUPT ? 0 : pass_entry_failed(&p->base, w->subject, &why, err);
@@ -191,7 +203,7 @@ static int read_names(struct storage_pass *p, struct work *w, struct err *err)
  * time. */
 static bool is_unfinished(int images, const struct storage_image *entry)
 {
-    if (entry->has_manifest && entry->was_named)
+    if (entry->has_manifest && entry->name_count + entry->history_count > 0)
         return false;
     if (faccessat(images, entry->id_text, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         return storage_is_fresh(images, entry->id_text);
@@ -206,7 +218,7 @@ static int take_image(struct storage_pass *p, struct work *w, struct err *err)
         return -1;
     w->kept.entry = w->entry->id;
     w->kept.id = w->image.id;
-    w->kept.arrived_as = w->entry->arrived_as;
+    w->kept.listed = w->entry;
     p->kept[p->kept_count++] = w->kept;
     content->images[content->image_count++] = w->image;
     return 0;
@@ -305,8 +317,12 @@ static int compare_entries(const void *a, const void *b)
 
 static int load_images(struct storage_pass *p, int fd, struct err *err)
 {
+    struct file_stamp stamp = file_stamp_at(fd, "images.json");
     bool there;
 
+    p->next->list_stamp = stamp;
+    if (p->last != NULL && file_stamp_eq(&p->last->list_stamp, &stamp))
+        return storage_kept_images(p, &p->last->list, &p->images, err);
     if (storage_load(p, fd, "images.json", &there, err) != 0)
         return -1;
     if (storage_images_parse(&p->images, buf_str(&p->base.file), p->base.file.len, p->base.arena,
@@ -321,21 +337,20 @@ int storage_read_images(struct storage_pass *p, struct err *err)
 {
     struct rec_content *content = &p->base.reading->content;
     AUTO_FD int fd = storage_open(p->base.root, "-images", err);
-    struct storage_kept *kept;
 
     if (fd < 0 || load_images(p, fd, err) != 0)
         return -1;
     content->images = arena_array(p->base.arena, p->images.count, sizeof(*content->images), err);
     p->kept = arena_array(p->base.arena, p->images.count, sizeof(*p->kept), err);
-    kept = arena_alloc(p->base.arena, sizeof(*kept), err);
-    if (content->images == NULL || p->kept == NULL || kept == NULL)
+    if (content->images == NULL || p->kept == NULL)
         return -1;
     for (size_t i = 0; i < p->images.count; i++) {
         if (read_image(p, fd, &p->images.items[i], err) != 0)
             return -1;
     }
-    *kept = (struct storage_kept){.images = p->kept, .count = p->kept_count};
-    p->base.reading->kept = kept;
+    p->next->images = p->kept;
+    p->next->count = p->kept_count;
+    p->next->list = p->images;
     if (merge_images(p, err) != 0)
         return -1;
     for (size_t i = 0; i < content->image_count; i++)

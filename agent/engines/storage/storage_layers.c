@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/engines/image_config.h"
 #include "agent/engines/storage/storage.h"
 #include "common/cleanup.h"
 
@@ -48,20 +47,38 @@ static int add_nodes(struct storage_pass *p, const struct storage_layers *layers
     return 0;
 }
 
-/* One file. What is wrong with layers.json is wrong with the store; the list of layers that do not
- * outlive a reboot can be lost without loss. */
-static int read_list(struct storage_pass *p, int fd, const char *name, bool vital, struct err *err)
+/* Parses a file; no file is an empty list. */
+static int parse_list(struct storage_pass *p, int fd, const char *name, struct storage_layers *out,
+                      struct err *err)
 {
-    struct storage_layers layers;
-    struct err why = {0};
     bool there;
 
-    if (storage_load(p, fd, name, &there, &why) == 0 && !there)
-        return 0;
-    if (why.kind == ERR_NONE && storage_layers_parse(&layers, buf_str(&p->base.file),
-                                                     p->base.file.len, p->base.arena, &why) == 0)
-        return add_nodes(p, &layers, true, &p->nodes, &p->node_count, err);
-    if (vital)
+    if (storage_load(p, fd, name, &there, err) != 0)
+        return -1;
+    return storage_layers_parse(out, buf_str(&p->base.file), p->base.file.len, p->base.arena, err);
+}
+
+/* Number `list` of them. What is wrong with layers.json is wrong with the store; the list of layers
+ * that do not outlive a reboot can be lost without loss. */
+static int read_list(struct storage_pass *p, int fd, const char *name, unsigned list,
+                     struct err *err)
+{
+    struct storage_layers *layers = &p->next->layers[list];
+    struct file_stamp stamp = {0};
+    struct err why = {0};
+    int rc;
+
+    if (fd >= 0)
+        stamp = file_stamp_at(fd, name);
+    if (p->last != NULL && file_stamp_eq(&p->last->layers_stamps[list], &stamp))
+        rc = storage_kept_layers(p, &p->last->layers[list], layers, &why);
+    else
+        rc = parse_list(p, fd, name, layers, &why);
+    if (rc == 0) {
+        p->next->layers_stamps[list] = stamp;
+        return add_nodes(p, layers, true, &p->nodes, &p->node_count, err);
+    }
+    if (list == 0)
         return err_set(err, why.kind, "%s: %s", name, why.text);
     return pass_entry_failed(&p->base, name, &why, err);
 }
@@ -86,9 +103,9 @@ int storage_read_layers(struct storage_pass *p, struct err *err)
 
     if (storage_open_optional(p->base.root, "-layers", &fd, err) != 0 ||
         storage_open_run(p->base.root, "-layers", &run, err) != 0 ||
-        read_list(p, fd, "layers.json", true, err) != 0 ||
-        read_list(p, fd, "volatile-layers.json", false, err) != 0 ||
-        read_list(p, run, "volatile-layers.json", false, err) != 0)
+        read_list(p, fd, "layers.json", 0, err) != 0 ||
+        read_list(p, fd, "volatile-layers.json", 1, err) != 0 ||
+        read_list(p, run, "volatile-layers.json", 2, err) != 0)
         return -1;
     sort_nodes(p->nodes, &p->node_count);
     return 0;
@@ -117,15 +134,12 @@ static int read_other(struct storage_pass *p, const char *path, struct err *err)
     struct engine_root other = *p->base.root;
     struct storage_layers layers;
     AUTO_FD int fd = -1;
-    bool there;
 
     if (strcmp(path, other.path) == 0 || strlen(path) >= sizeof(other.path))
         return 0;
     memcpy(other.path, path, strlen(path) + 1);
     if (storage_open_optional(&other, "-layers", &fd, NULL) != 0 ||
-        storage_load(p, fd, "layers.json", &there, NULL) != 0 || !there ||
-        storage_layers_parse(&layers, buf_str(&p->base.file), p->base.file.len, p->base.arena,
-                             NULL) != 0)
+        parse_list(p, fd, "layers.json", &layers, NULL) != 0)
         return 0;
     return add_nodes(p, &layers, false, &p->others, &p->other_count, err);
 }
@@ -255,22 +269,36 @@ static bool agrees(const struct storage_node *node, const struct digest *chain,
            (!node->has_chain || digest_eq(&node->chain, chain));
 }
 
+/* The chain at a position; `below`: the layer of this store below it, or NULL. Most layers were
+ * settled by an image before: on the same layer below, the chain is the same. */
+static struct digest chain_of(const struct storage_node *node, const struct storage_node *below,
+                              const struct digest *chain_below, const struct digest *diff)
+{
+    if (node != NULL && below != NULL && node->below == below && digest_eq(&node->diff, diff))
+        return node->chain;
+    return digest_chain(chain_below, diff);
+}
+
 /* Settles the chains of what was found, and notes what was not. */
 static int take_slots(struct storage_pass *p, struct slot *slots, const struct digest *diffs,
                       size_t count, size_t *missing, size_t *elsewhere, struct err *err)
 {
+    const struct storage_node *below = NULL;
     struct digest chain = {{0}};
 
     for (size_t i = 0; i < count; i++) {
         struct storage_node *node = slots[i].node;
 
-        chain = digest_chain(i == 0 ? NULL : &chain, &diffs[i]);
+        chain = i == 0 ? diffs[0] : chain_of(node, below, &chain, &diffs[i]);
         if (node != NULL && agrees(node, &chain, &diffs[i])) {
             node->chain = chain;
             node->diff = diffs[i];
             node->has_chain = node->needed = true;
+            node->below = below != NULL ? below : node->below;
+            below = node;
             continue;
         }
+        below = NULL;
         *(slots[i].elsewhere ? elsewhere : missing) += 1;
         if (pass_exception(&p->base, REC_CHAIN_MISSING, &chain, &diffs[i], err) != 0)
             return -1;
@@ -306,77 +334,4 @@ int storage_place_image(struct storage_pass *p, const char *subject,
     p->base.vanished++;
     return pass_problem(&p->base, err, subject, "%zu of its %zu layers are not in layers.json",
                         missing, count);
-}
-
-/* ---- layers that no image needs ---------------------------------------------------------------
- */
-
-/* The chain of a layer with a diff-digest whose parent's chain is known. */
-static bool derive(struct storage_pass *p, struct storage_node *node)
-{
-    const struct storage_layer *layer = node->layer;
-    const struct storage_node *parent;
-
-    if (!layer->has_diff || layer->incomplete || node->of_container)
-        return false;
-    parent = layer->has_parent ? storage_node_of(p, &layer->parent) : NULL;
-    if (layer->has_parent && (parent == NULL || !parent->has_chain))
-        return false;
-    node->diff = layer->diff;
-    node->chain = digest_chain(parent != NULL ? &parent->chain : NULL, &layer->diff);
-    node->has_chain = true;
-    return true;
-}
-
-/* Goes down from a layer to the first one whose chain is known or that has no parent, and settles
- * them all on the way back up. The depth is limited, as parents may form a ring. */
-static void settle(struct storage_pass *p, struct storage_node *node)
-{
-    struct storage_node *way[IMAGE_CONFIG_LAYERS_MAX];
-    size_t depth = 0;
-
-    while (node != NULL && !node->has_chain && depth < IMAGE_CONFIG_LAYERS_MAX) {
-        way[depth++] = node;
-        node = node->layer->has_parent ? storage_node_of(p, &node->layer->parent) : NULL;
-    }
-    while (depth > 0 && derive(p, way[depth - 1]))
-        depth--;
-}
-
-static int compare_by_chain(const void *a, const void *b)
-{
-    const struct storage_node *x = *(struct storage_node *const *)a;
-    const struct storage_node *y = *(struct storage_node *const *)b;
-    int order = digest_cmp(&x->chain, &y->chain);
-
-    if (order == 0)
-        order = (int)y->needed - (int)x->needed;
-    return order != 0 ? order : digest_cmp(&x->layer->id, &y->layer->id);
-}
-
-/* One chain may lie here twice, under two IDs: mapped for a user namespace, or come once whole and
- * once in chunks. The first counts as the copy. */
-int storage_settle_layers(struct storage_pass *p, struct err *err)
-{
-    struct storage_node **sorted = arena_array(p->base.arena, p->node_count, sizeof(*sorted), err);
-    size_t count = 0;
-
-    if (sorted == NULL)
-        return -1;
-    for (size_t i = 0; i < p->node_count; i++) {
-        settle(p, &p->nodes[i]);
-        if (p->nodes[i].has_chain)
-            sorted[count++] = &p->nodes[i];
-    }
-    if (count > 0)
-        qsort(sorted, count, sizeof(struct storage_node *), compare_by_chain);
-    for (size_t i = 0; i < count; i++) {
-        struct storage_node *node = sorted[i];
-
-        node->is_copy = i == 0 || !digest_eq(&sorted[i - 1]->chain, &node->chain);
-        if (node->is_copy && !node->needed &&
-            pass_exception(&p->base, REC_CHAIN_EXTRA, &node->chain, &node->diff, err) != 0)
-            return -1;
-    }
-    return 0;
 }

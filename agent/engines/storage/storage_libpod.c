@@ -65,12 +65,12 @@ static int on_row(void *arg, const char *const *columns, struct err *err)
 
 static bool read_sqlite(const struct engine_root *root, struct places *out)
 {
+    static const char *const columns[] = {"GraphRoot", "RunRoot", NULL};
     AUTO(foreign_sqlite_close) struct foreign_sqlite *db = NULL;
     AUTO_FD int fd = open_place(root, "");
 
     return fd >= 0 && foreign_sqlite_open(&db, fd, "db.sql", DATABASE_BYTES, NULL) == 0 &&
-           foreign_sqlite_ask(db, "SELECT GraphRoot, RunRoot FROM DBConfig", 1, on_row, out,
-                              NULL) == 0;
+           foreign_sqlite_ask(db, "DBConfig", columns, 1, on_row, out, NULL) == 0;
 }
 
 void storage_libpod_run_root(struct engine_root *root)

@@ -3,13 +3,25 @@
  *
  * A name in images.json is no proof: `podman tag` gives any image any name. What podman shows as
  * repo digests is each repository of a name with each manifest of the image, and so has pairs that
- * no registry ever had. Here (R, M) is one only where
- *   - the image came here under a name of R, and still has one: names-history ends with the name
- *     that an image first came with, or was last pulled by, while tags are put in front; and
- *   - the blob info cache met a layer of M in R. A manifest that was made on this host has layers
- *     that are not compressed, which no registry was seen to have.
- * An index of the image that lists such a manifest is in R as well, as it is how the image was
- * found. Where the cache is lost, so are repo digests, but for those that are names. */
+ * no registry ever had. Here (R, M) is one where R has a name of the image, and either
+ *   - the blob info cache met the top layer of M in R; or
+ *   - of all names that the image has or ever had (names-history), none is of another repository,
+ *     R is not below localhost, and all layers of M are compressed. A manifest that was made on
+ * this host, by a build or by loading a docker archive, has the layers as they lie here, by their
+ * diffIDs. An index of the image that lists such a manifest is in R as well, as it is how the image
+ * was found. Names with a digest are repo digests in any case (storage_images.c).
+ *
+ * Nothing else tells a pull from a tag: both put their name at the same end of names and
+ * names-history, in some versions of podman at least; times and manifests stay as they were. So
+ * these real pairs are missing:
+ *   - where several repositories have names of one image, those from which its top layer never had
+ *     to be fetched, as it was here; all of them where the cache is lost;
+ *   - where layers travelled uncompressed and the top one was here already, or the cache is lost.
+ * And these false ones are told:
+ *   - of an OCI archive or directory that was loaded under a name, and of what `skopeo copy`
+ *     fetched from one repository and named after another, as long as that is its only name;
+ *   - of an image that was tagged into a repository from which a layer like its top one was once
+ *     fetched, or into which it was pushed. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +32,7 @@
 
 #define ROOT_CACHE "/var/lib/containers/cache"
 #define CACHE_ARENA_BYTES (256 << 20)
+#define MADE_HERE "localhost/" /* podman's, for names without a registry of what was made here */
 #define USER_CACHE "~/.local/share/containers/cache"
 
 /* The cache of who owns the store, as far as it can be read: it is no part of the store, and what
@@ -42,16 +55,23 @@ static const char *cache_path(struct storage_pass *p, struct err *err)
 
 /* ---- repo digests ---------------------------------------------------------------------------- */
 
-static bool came_from(const struct storage_cache *cache, const struct storage_manifest *m,
-                      const char *repository)
+/* Layers below the top one may be those of the image that this one was built on. */
+static bool was_met(const struct storage_cache *cache, const struct image_manifest *m,
+                    const char *repository)
 {
-    if (m->parsed.kind != IMAGE_MANIFEST)
+    return m->kind == IMAGE_MANIFEST && m->layer_count > 0 &&
+           storage_cache_has(cache, &m->layers[m->layer_count - 1].digest, repository);
+}
+
+static bool is_compressed(const struct storage_kept_image *kept, const struct image_manifest *m)
+{
+    if (m->kind != IMAGE_MANIFEST || m->layer_count == 0 || m->layer_count != kept->diff_count)
         return false;
-    for (size_t i = 0; i < m->parsed.layer_count; i++) {
-        if (storage_cache_has(cache, &m->parsed.layers[i].digest, repository))
-            return true;
+    for (size_t i = 0; i < m->layer_count; i++) {
+        if (digest_eq(&m->layers[i].digest, &kept->diffs[i]))
+            return false;
     }
-    return false;
+    return true;
 }
 
 static bool lists(const struct image_manifest *index, const struct digest *manifest)
@@ -63,15 +83,19 @@ static bool lists(const struct image_manifest *index, const struct digest *manif
     return false;
 }
 
-/* The manifests of one image that this repository has, as repo digests from out[0]. */
+/* The manifests of one image that this repository has, as repo digests from out[0]. `alone`: the
+ * image never had a name of another one. */
 static size_t confirm(const struct storage_cache *cache, const struct storage_kept_image *kept,
-                      const char *repository, struct rec_repo_digest *out)
+                      const char *repository, bool alone, struct rec_repo_digest *out)
 {
     bool confirmed[STORAGE_MANIFESTS_MAX + 1] = {false};
     size_t count = 0;
 
-    for (size_t i = 0; i < kept->manifest_count; i++)
-        confirmed[i] = came_from(cache, &kept->manifests[i], repository);
+    for (size_t i = 0; i < kept->manifest_count; i++) {
+        const struct image_manifest *m = &kept->manifests[i].parsed;
+
+        confirmed[i] = was_met(cache, m, repository) || (alone && is_compressed(kept, m));
+    }
     for (size_t i = 0; i < kept->manifest_count; i++) {
         const struct storage_manifest *index = &kept->manifests[i];
 
@@ -103,45 +127,76 @@ static void sort_repo_digests(struct rec_image *image)
     image->repo_digest_count = kept < REC_NAMES_MAX ? kept : REC_NAMES_MAX;
 }
 
-/* The repository that the image came from by its own account, where it still has a name in it, as
- * a text that lives as long as the reading; *out is NULL where there is none. */
-static int arrived_from(struct storage_pass *p, const struct storage_kept_image *kept,
-                        const struct rec_image *image, const char **out, struct err *err)
+static int compare_texts(const void *a, const void *b)
 {
-    char from[IMAGEREF_MAX + 1], text[IMAGEREF_MAX + 1];
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
-    *out = NULL;
-    if (imageref_repository(kept->arrived_as, from) != 0)
-        return 0;
-    for (size_t i = 0; i < image->name_count && *out == NULL; i++) {
-        if (imageref_repository(image->names[i], text) != 0 || strcmp(text, from) != 0)
+/* The repositories of its names, as texts that live as long as the reading, each once. */
+static int repositories_of(struct storage_pass *p, const struct storage_image *listed,
+                           const char ***out, size_t *count, struct err *err)
+{
+    const char **all = arena_array(p->base.arena, listed->name_count, sizeof(*all), err);
+    size_t found = 0;
+
+    *out = all;
+    *count = 0;
+    if (all == NULL)
+        return -1;
+    for (size_t i = 0; i < listed->name_count; i++) {
+        char text[IMAGEREF_MAX + 1];
+
+        if (imageref_repository(listed->names[i], text) != 0)
             continue;
-        *out = pass_text(&p->base, err, "%s", from);
-        if (*out == NULL)
+        all[found] = arena_text(p->base.arena, text, strlen(text), err);
+        if (all[found++] == NULL)
             return -1;
     }
+    if (found > 0)
+        qsort(all, found, sizeof(*all), compare_texts);
+    for (size_t i = 0; i < found; i++) {
+        if (*count == 0 || strcmp(all[*count - 1], all[i]) != 0)
+            all[(*count)++] = all[i];
+    }
     return 0;
+}
+
+static bool was_only_in(const struct storage_image *listed, const char *repository)
+{
+    for (size_t i = 0; i < listed->history_count; i++) {
+        char text[IMAGEREF_MAX + 1];
+
+        if (imageref_repository(listed->history[i], text) != 0 || strcmp(text, repository) != 0)
+            return false;
+    }
+    return true;
 }
 
 static int add_repo_digests(struct storage_pass *p, const struct storage_cache *cache,
                             const struct storage_kept_image *kept, struct rec_image *image,
                             struct err *err)
 {
-    size_t room = image->repo_digest_count + kept->manifest_count;
+    const char **repositories;
     struct rec_repo_digest *all;
-    const char *repository;
+    size_t count, room;
+    bool alone;
 
-    if (arrived_from(p, kept, image, &repository, err) != 0)
+    if (repositories_of(p, kept->listed, &repositories, &count, err) != 0)
         return -1;
-    if (repository == NULL)
-        return 0;
+    if (count > REC_NAMES_MAX)
+        count = REC_NAMES_MAX;
+    room = image->repo_digest_count + count * kept->manifest_count;
     all = arena_array(p->base.arena, room, sizeof(*all), err);
     if (all == NULL)
         return -1;
     if (image->repo_digest_count > 0)
         memcpy(all, image->repo_digests, image->repo_digest_count * sizeof(*all));
     image->repo_digests = all;
-    image->repo_digest_count += confirm(cache, kept, repository, all + image->repo_digest_count);
+    alone = count == 1 && strncmp(repositories[0], MADE_HERE, sizeof(MADE_HERE) - 1) != 0 &&
+            was_only_in(kept->listed, repositories[0]);
+    for (size_t i = 0; i < count; i++)
+        image->repo_digest_count +=
+            confirm(cache, kept, repositories[i], alone, all + image->repo_digest_count);
     return 0;
 }
 

@@ -32,10 +32,11 @@ static int run(struct pass *base, struct err *err)
     struct storage_pass *p = (struct storage_pass *)base;
 
     p->layout = storage_layout_of(base->root->storage);
-    if (describe(p, err) != 0 || storage_read_layers(p, err) != 0 ||
-        storage_read_containers(p, err) != 0 || storage_read_images(p, err) != 0 ||
-        storage_settle_layers(p, err) != 0 || storage_read_use(p, err) != 0 ||
-        storage_read_space(p, err) != 0 || storage_read_origins(p, err) != 0)
+    if (describe(p, err) != 0 || storage_kept_open(p, err) != 0 ||
+        storage_read_layers(p, err) != 0 || storage_read_containers(p, err) != 0 ||
+        storage_read_images(p, err) != 0 || storage_settle_layers(p, err) != 0 ||
+        storage_read_use(p, err) != 0 || storage_read_space(p, err) != 0 ||
+        storage_read_origins(p, err) != 0)
         return -1;
     return 0;
 }

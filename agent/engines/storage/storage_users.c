@@ -3,9 +3,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "agent/engines/dirlist.h"
+#include "agent/engines/host_file.h"
 #include "agent/engines/storage/storage.h"
 #include "common/cleanup.h"
 
@@ -17,31 +17,6 @@
 #define USER_GRAPH "~/.local/share/containers/storage"
 
 static const struct storage_user system_user = {.name = "root", .home = "/root", .uid = 0};
-
-/* A configuration file may be a symlink (which stays inside the host's root); it is a regular file
- * in the end, or nothing to wait for. */
-static int read_host_file(const struct engine_root *like, const char *path, struct buf *out,
-                          struct err *err)
-{
-    AUTO_FD int fd = engine_open(like, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, err);
-    struct stat st;
-    ssize_t n = 1;
-
-    if (fd < 0)
-        return -1;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-        return err_set(err, ERR_CORRUPT, "%s: no regular file", path);
-    for (buf_reset(out); n > 0; buf_commit(out, (size_t)n)) {
-        uint8_t *into = buf_reserve(out, 4096, err);
-
-        if (into == NULL)
-            return -1;
-        n = read(fd, into, 4096);
-        if (n < 0)
-            return err_errno(err, ERR_IO, errno, "read %s", path);
-    }
-    return 0;
-}
 
 /* ---- users ----------------------------------------------------------------------------------- */
 
@@ -78,7 +53,7 @@ int storage_users_read(struct storage_users *out, const struct engine_root *like
     out->items = arena_array(arena, USERS_MAX, sizeof(*out->items), err);
     if (out->items == NULL)
         return -1;
-    if (read_host_file(like, "/etc/passwd", &file, NULL) != 0)
+    if (host_file_read(&file, like, "/etc/passwd", 0, NULL) != 0)
         return 0;
     text = arena_text(arena, buf_str(&file), file.len, err);
     if (text == NULL)
@@ -90,13 +65,14 @@ int storage_users_read(struct storage_users *out, const struct engine_root *like
 
 /* ---- configuration --------------------------------------------------------------------------- */
 
-static int read_conf(const struct engine_root *like, const char *path, struct storage_conf *conf,
-                     struct arena *arena, struct err *err)
+/* A file that this user has put there (0: the system). */
+static int read_conf(const struct engine_root *like, const char *path, uint32_t user,
+                     struct storage_conf *conf, struct arena *arena, struct err *err)
 {
     AUTO(buf_close) struct buf file;
 
     buf_init(&file, STORAGE_CONF_BYTES);
-    if (read_host_file(like, path, &file, NULL) != 0)
+    if (host_file_read(&file, like, path, user, NULL) != 0)
         return 0;
     return storage_conf_parse(conf, buf_str(&file), file.len, arena, err);
 }
@@ -109,7 +85,7 @@ int storage_conf_read_all(const struct engine_root *like, const char *file,
     AUTO_FD int fd = -1;
 
     snprintf(path, sizeof(path), "%s.d", file);
-    if (read_conf(like, file, conf, arena, err) != 0)
+    if (read_conf(like, file, 0, conf, arena, err) != 0)
         return -1;
     fd = engine_open(like, path, O_RDONLY | O_DIRECTORY, NULL);
     if (fd < 0 || dirlist_read(&list, fd, DROP_INS_MAX, path, NULL) != 0)
@@ -119,7 +95,7 @@ int storage_conf_read_all(const struct engine_root *like, const char *file,
 
         snprintf(path, sizeof(path), "%s.d/%s", file, list.names[i]);
         if (len > 5 && strcmp(list.names[i] + len - 5, ".conf") == 0 &&
-            read_conf(like, path, conf, arena, err) != 0)
+            read_conf(like, path, 0, conf, arena, err) != 0)
             return -1;
     }
     return 0;
@@ -160,7 +136,7 @@ static int read_user_conf(const struct engine_root *like, const struct storage_u
     const char *own = storage_conf_expand("~/.config/containers/storage.conf", user, arena);
 
     conf->graph_root = conf->run_root = conf->image_store = NULL;
-    if (own != NULL && read_conf(like, own, conf, arena, err) != 0)
+    if (own != NULL && read_conf(like, own, user->uid, conf, arena, err) != 0)
         return -1;
     if (conf->graph_root == NULL)
         conf->graph_root = conf->rootless_path != NULL ? conf->rootless_path : USER_GRAPH;
