@@ -268,6 +268,7 @@ bool scan_root_take_found(struct scan_root *root, const struct engine_root *foun
         ((known->by_api || found->by_api) && is_news(known->socket, found->socket));
 
     COPY(known, found, host);
+    known->user = found->user;
     copy_known(known->socket, found->socket, sizeof(known->socket));
     copy_known(known->run, found->run, sizeof(known->run));
     if (docker) /* without docker's word it may be no more than the default */
@@ -303,6 +304,7 @@ static void keep_found(struct scan_root *root)
     COPY(&job->root, &root->root, run);
     COPY(&job->root, &root->root, docker);
     copy_known(job->root.engine, root->root.engine, sizeof(job->root.engine));
+    job->root.user = root->root.user;
     job->root.by_api = root->root.by_api;
     job->root.orphaned = root->root.orphaned;
     if (!asked)

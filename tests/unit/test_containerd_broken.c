@@ -383,6 +383,24 @@ static void an_image_with_a_broken_manifest_keeps_its_name(void **state)
     close_fixture(&f);
 }
 
+static void a_users_database_may_not_grow_beyond_a_users_share(void **state)
+{
+    struct fixture f;
+    char path[PATH_MAX];
+    struct err err;
+
+    (void)state;
+    open_fixture(&f);
+    containerd_store_write(&f.store);
+    assert_int_equal(truncate(tempdir_path(&f.dir, META_DB, path), 65 << 20), 0);
+    assert_ok(containerd_driver.read(&f.root, &f.options, NULL, &f.reading, &err));
+    engine_reading_close(&f.reading);
+    f.root.user = 1000;
+    assert_fails(containerd_driver.read(&f.root, &f.options, NULL, &f.reading, &err), ERR_LIMIT,
+                 "meta.db");
+    close_fixture(&f);
+}
+
 static void a_snapshotter_without_its_file_knows_no_snapshot(void **state)
 {
     static const struct entry_case expected = {.subject = "snapshot sha256:",
@@ -450,6 +468,7 @@ int main(void)
         cmocka_unit_test(one_broken_entry_is_told_and_hides_no_other),
         cmocka_unit_test(a_database_that_cannot_be_read_is_an_error_and_no_empty_store),
         cmocka_unit_test(an_image_with_a_broken_manifest_keeps_its_name),
+        cmocka_unit_test(a_users_database_may_not_grow_beyond_a_users_share),
         cmocka_unit_test(a_snapshotter_without_its_file_knows_no_snapshot),
         cmocka_unit_test(a_snapshotter_that_is_not_known_has_images_and_no_directories),
         cmocka_unit_test(stores_of_a_broken_database_are_still_found),

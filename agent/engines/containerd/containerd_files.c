@@ -30,7 +30,7 @@ static int read_metadata(struct containerd_state *state, struct bolt_version *ve
 
     if (dir < 0)
         return -1;
-    if (bolt_open(&db, dir, META_DB, BOLT_FILE_MAX, err) != 0 ||
+    if (bolt_open(&db, dir, META_DB, containerd_file_max(root), err) != 0 ||
         containerd_db_state(state, db, err) != 0)
         return err_wrap(err, "containerd's metadata");
     *version = bolt_version(db);
@@ -39,13 +39,12 @@ static int read_metadata(struct containerd_state *state, struct bolt_version *ve
 
 /* A file that is not there knows no snapshots. */
 static int read_keys(struct containerd_state *state, struct containerd_keys *keys,
-                     struct bolt_version *version, int dir, struct err *err)
+                     struct bolt_version *version, int dir, size_t max, struct err *err)
 {
     AUTO(bolt_close) struct bolt *db = NULL;
     struct err why = {0};
 
-    if (dir >= 0 && bolt_open(&db, dir, KEYS_DB, BOLT_FILE_MAX, &why) != 0 &&
-        why.kind != ERR_NOT_FOUND)
+    if (dir >= 0 && bolt_open(&db, dir, KEYS_DB, max, &why) != 0 && why.kind != ERR_NOT_FOUND)
         return err_set(err, why.kind, "%s", why.text);
     if (db == NULL)
         return 0;
@@ -63,7 +62,7 @@ static int read_snapshotter(struct containerd_state *state, struct containerd_ke
 
     if (open_snapshotter(root, snapshotter, &dir, err) != 0)
         return -1;
-    if (read_keys(state, keys, version, dir, err) != 0)
+    if (read_keys(state, keys, version, dir, containerd_file_max(root), err) != 0)
         return err_wrap(err, "snapshotter %s", snapshotter);
     return containerd_db_join(state, snapshotter, keys, err);
 }

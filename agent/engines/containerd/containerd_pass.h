@@ -192,6 +192,10 @@ int containerd_cross_check(struct engine_root *root, const struct engine_options
                            const struct engine_reading *reading, struct engine_findings *findings,
                            struct err *err);
 
+/* How large a bolt file of this root is read, in bytes: a user's is limited more than the system's.
+ */
+size_t containerd_file_max(const struct engine_root *root);
+
 /* Whether the task of this container runs, by its init.pid below the open directory of tasks: as a
  * process that lives and began when that was written. */
 bool containerd_task_runs(int tasks, const char *id, const struct process_view *view,

@@ -84,7 +84,7 @@ static bool is_modest(const struct engine_root *root, int dir, const char *name)
            (int64_t)st.st_size - (int64_t)st.st_blocks * 512 <= USER_HOLE_MAX;
 }
 
-static size_t max_file(const struct engine_root *root)
+size_t containerd_file_max(const struct engine_root *root)
 {
     return root->user != 0 ? USER_FILE_MAX : BOLT_FILE_MAX;
 }
@@ -145,7 +145,7 @@ static int add_from_keys(const struct containerd_finder *f, const struct engine_
     if (containerd_state_open(&state, err) != 0)
         return -1;
     if (fd < 0 || !is_modest(like, fd, "metadata.db") ||
-        bolt_open(&db, fd, "metadata.db", max_file(like), NULL) != 0 ||
+        bolt_open(&db, fd, "metadata.db", containerd_file_max(like), NULL) != 0 ||
         containerd_db_keys(&keys, state, db, NULL) != 0)
         return 0;
     for (size_t i = 0; i < keys.count; i++) {
