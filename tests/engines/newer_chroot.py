@@ -1,24 +1,34 @@
 """A newer distribution in a folder of its own, with newer engines, for tests/engines/newer."""
 
 import os
+import re
 import shutil
 import subprocess
 
 from harness import run
 
-MIRROR = "http://deb.debian.org/debian"
 PACKAGES = ["ca-certificates", "containerd", "crun", "docker-cli", "docker.io", "iptables", "podman",
             "runc", "skopeo"]
 # A mirror may be kept as it was at one day; its lists count as expired then.
 APT = ["apt-get", "-y", "-o", "Acquire::Check-Valid-Until=false"]
 
 
+def own_mirror():
+    """The mirror that this machine's packages come from."""
+    listed = run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"])
+    found = re.findall(r"^(?:https?|file):.*[^/\n]", listed, re.M)
+    if not found:
+        raise SystemExit("newer: apt knows no mirror of this distribution: name one with --mirror")
+    return found[0]
+
+
 class Chroot:
     """A with-statement has the system's mounts in it, and a folder of the host's under its own name,
     so that a path means the same inside and outside."""
 
-    def __init__(self, folder, suite="sid", cache=None, mirror=MIRROR):
-        self.dir, self.suite, self.cache, self.mirror = folder, suite, cache, mirror
+    def __init__(self, folder, suite="sid", cache=None, mirror=None):
+        self.dir, self.suite, self.cache = folder, suite, cache
+        self.mirror = mirror or own_mirror()
         self.mounted = []
 
     def make(self):
