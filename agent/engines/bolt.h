@@ -102,8 +102,6 @@ void bolt_walk(struct bolt_cursor *cursor, const struct bolt_bucket *bucket);
  * used for more than its file can hold). The walk may not go on after -1. */
 int bolt_next(struct bolt_cursor *cursor, struct bolt_entry *out, struct err *err);
 
-/* Whether `bytes` are the text. */
-bool bolt_is(struct bolt_bytes bytes, const char *text);
 /* A number as Go's encoding/binary.PutUvarint writes it, in which form values often are. */
 bool bolt_uvarint(struct bolt_bytes bytes, uint64_t *out);
 

@@ -330,8 +330,3 @@ bool bolt_uvarint(struct bolt_bytes bytes, uint64_t *out)
     }
     return false;
 }
-
-bool bolt_is(struct bolt_bytes bytes, const char *text)
-{
-    return compare(bytes, text, strlen(text)) == 0;
-}

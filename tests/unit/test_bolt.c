@@ -13,6 +13,11 @@
 #define PAGE 4096
 #define META 16 /* where a meta page's own fields begin */
 
+static bool bolt_is(struct bolt_bytes bytes, const char *text)
+{
+    return bytes.len == strlen(text) && memcmp(bytes.data, text, bytes.len) == 0;
+}
+
 struct fixture {
     struct tempdir dir;
     int fd;
