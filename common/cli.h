@@ -52,7 +52,8 @@ struct cli_option {
 };
 
 struct cli_command {
-    const char *name;      /* "serve"; NULL in a program without commands */
+    const char
+        *name; /* "serve", or two words: "policy check"; NULL in a program without commands */
     const char *arguments; /* "IMAGE", "[X...]", "" */
     const char *help;      /* one line */
     const char *example;   /* one command line with what it answers, for --help */

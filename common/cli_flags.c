@@ -4,6 +4,8 @@
 #include "common/cli_private.h"
 
 #define WHERE_MAX 80 /* bytes of an option's name as errors show it */
+#define COMMAND_NAME_MAX 64
+#define GROUP_LIST_MAX 256 /* bytes of the names that an error lists */
 
 /* The command line is walked twice: once to learn the command and the configuration file, and
  * once, after the file and the environment, to set what the flags say. */
@@ -15,6 +17,7 @@ struct walk {
     bool applying;     /* the second walk */
     bool only_args;    /* "--" was seen */
     bool command_seen; /* the command's name was passed */
+    const char *group; /* its first word, where it has two */
 };
 
 static const struct cli_option *find_letter(const struct cli_parser *p, char letter)
@@ -117,6 +120,17 @@ static int walk_short(struct walk *w, const char *letters, struct err *err)
     return 0;
 }
 
+/* Whether a command's name begins with this word and has another one. */
+static bool is_group(const struct cli_program *program, const char *word)
+{
+    size_t len = strlen(word);
+
+    for (const struct cli_command *c = program->commands; c->name != NULL; c++)
+        if (strncmp(c->name, word, len) == 0 && c->name[len] == ' ')
+            return true;
+    return false;
+}
+
 static int choose_command(struct cli_parser *p, const char *name, struct err *err)
 {
     struct cli_nearest n = {.word = name, .word_len = strlen(name)};
@@ -133,6 +147,25 @@ static int choose_command(struct cli_parser *p, const char *name, struct err *er
     return err_set(err, ERR_USAGE, "unknown command \"%s\": did you mean \"%s\"?", name, n.name);
 }
 
+/* The command's name, which may be of two words; *done when it was the last. The second walk has
+ * only to pass by. */
+static int walk_command(struct walk *w, const char *word, bool *done, struct err *err)
+{
+    char name[COMMAND_NAME_MAX];
+
+    if (w->group == NULL && is_group(w->p->program, word)) {
+        w->group = word;
+        *done = false;
+        return 0;
+    }
+    *done = true;
+    if (w->applying)
+        return 0;
+    snprintf(name, sizeof(name), "%s%s%s", w->group != NULL ? w->group : "",
+             w->group != NULL ? " " : "", word);
+    return choose_command(w->p, name, err);
+}
+
 /* The second walk moves arguments before the flags, so that they lie in one piece; what it moves
  * behind them has been read. */
 static int walk_argument(struct walk *w, struct err *err)
@@ -141,10 +174,8 @@ static int walk_argument(struct walk *w, struct err *err)
     char *word = w->argv[w->at];
     bool is_command = !w->command_seen && (w->p->command == NULL || w->p->command->name != NULL);
 
-    if (is_command) {
-        w->command_seen = true;
-        return w->applying ? 0 : choose_command(w->p, word, err);
-    }
+    if (is_command)
+        return walk_command(w, word, &w->command_seen, err);
     if (!w->applying)
         return 0;
     for (int i = w->at; i > 1 + r->arg_count; i--)
@@ -167,6 +198,19 @@ static int walk_word(struct walk *w, struct err *err)
     return 0;
 }
 
+/* Only the first word of a command was given: names those that begin with it. */
+static int fail_group(const struct walk *w, struct err *err)
+{
+    size_t len = strlen(w->group), used = 0;
+    char list[GROUP_LIST_MAX] = "";
+
+    for (const struct cli_command *c = w->p->program->commands; c->name != NULL; c++)
+        if (strncmp(c->name, w->group, len) == 0 && c->name[len] == ' ' && used < sizeof(list))
+            used += (size_t)snprintf(list + used, sizeof(list) - used, "%s\"%s\"",
+                                     used > 0 ? ", " : "", c->name);
+    return err_set(err, ERR_USAGE, "%s: expected one of %s", w->group, list);
+}
+
 static int walk(struct cli_parser *p, int argc, char **argv, bool applying, struct err *err)
 {
     struct walk w = {.p = p, .argv = argv, .argc = argc, .applying = applying};
@@ -174,7 +218,7 @@ static int walk(struct cli_parser *p, int argc, char **argv, bool applying, stru
     for (w.at = 1; w.at < argc; w.at++)
         if (walk_word(&w, err) != 0)
             return -1;
-    return 0;
+    return applying && w.group != NULL && !w.command_seen ? fail_group(&w, err) : 0;
 }
 
 int cli_flags_scan(struct cli_parser *p, int argc, char **argv, struct err *err)

@@ -1,6 +1,6 @@
-#include <string.h>
+#include "common/cli_nearest.h"
 
-#include "common/cli_private.h"
+#include <string.h>
 
 #define WORD_MAX 64 /* longer words are not compared */
 

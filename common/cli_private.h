@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "common/cli.h"
+#include "common/cli_nearest.h"
 
 /* The options that every program has. */
 struct cli_builtin {
@@ -81,16 +82,5 @@ int cli_environment_read(struct cli_parser *p, struct err *err);
 
 /* cli_help: of the program, or of one command. */
 void cli_help(FILE *out, const struct cli_program *program, const struct cli_command *command);
-
-/* cli_nearest: the known word that somebody most likely meant. */
-struct cli_nearest {
-    const char *word; /* what was written; the caller sets it */
-    size_t word_len;
-    const char *name; /* the nearest of those offered, or NULL where none is near */
-    size_t distance;  /* private */
-};
-
-/* Compares with one more known word, which must live as long as *n. */
-void cli_nearest_offer(struct cli_nearest *n, const char *name);
 
 #endif

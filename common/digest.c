@@ -95,6 +95,13 @@ bool digest_eq(const struct digest *a, const struct digest *b)
     return digest_cmp(a, b) == 0;
 }
 
+bool digest_is_zero(const struct digest *d)
+{
+    static const struct digest zero;
+
+    return digest_eq(d, &zero);
+}
+
 struct digest digest_chain(const struct digest *parent, const struct digest *diff)
 {
     char pair[2 * DIGEST_TEXT]; /* two texts, the first one's NUL becomes the space between */

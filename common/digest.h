@@ -39,6 +39,9 @@ char *digest_hex(const struct digest *d, char out[DIGEST_HEX + 1]);
 int digest_cmp(const struct digest *a, const struct digest *b);
 bool digest_eq(const struct digest *a, const struct digest *b);
 
+/* All bytes are zero: what stands for "none" where a digest may be missing. */
+bool digest_is_zero(const struct digest *d);
+
 /* chainID of `diff` on top of `parent` (NULL: diff is the first layer):
  * c0 = diff0; cn = sha256("sha256:<c(n-1)> sha256:<diffn>"). */
 struct digest digest_chain(const struct digest *parent, const struct digest *diff);
