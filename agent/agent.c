@@ -198,7 +198,7 @@ static int clean_labels(struct agent *a, struct err *err)
 }
 
 /* Room for every capability there is. */
-#define CAPABILITIES 4
+#define CAPABILITIES 5
 
 static struct rec_hello make_hello(struct agent *a, uint32_t capabilities[CAPABILITIES])
 {
@@ -221,6 +221,7 @@ static struct rec_hello make_hello(struct agent *a, uint32_t capabilities[CAPABI
     capabilities[hello.capability_count++] = REC_CAP_DOCUMENTS;
     capabilities[hello.capability_count++] = REC_CAP_USE;
     capabilities[hello.capability_count++] = REC_CAP_ORIGINS;
+    capabilities[hello.capability_count++] = REC_CAP_ATTESTATIONS;
     if (o->measure)
         capabilities[hello.capability_count++] = REC_CAP_MEASURE;
     return hello;

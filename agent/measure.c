@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "agent/content_manifest.h"
 #include "agent/walk.h"
 #include "common/buf.h"
 #include "common/cleanup.h"
@@ -131,6 +132,7 @@ int measure_directory(const struct engine_root *root, const char *path,
     c.result.os_release = read_os_release(fd, "etc/os-release");
     if (c.result.os_release == NULL)
         c.result.os_release = read_os_release(fd, "usr/lib/os-release");
+    c.result.base_layers = content_manifest_layers(fd);
     *out = c.result;
     c.result = (struct measure_result){0};
     return 0;

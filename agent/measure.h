@@ -30,6 +30,7 @@ struct measure_result {
     uint64_t hard_links;                 /* names beyond the first of a file */
     uint64_t sparse_files;               /* allocated less than their length */
     char *os_release;                    /* heap, NULL none; at most REC_OS_RELEASE_BYTES */
+    uint32_t base_layers;                /* content_manifest.h; 0 not told */
 };
 
 /* Walks one directory of the host. ERR_NOT_FOUND when it is not there, ERR_MOVED when parts of it

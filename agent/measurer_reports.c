@@ -108,6 +108,7 @@ static void tell_facts(struct measurer *m, const struct measured_copy *copy)
         .nominal_bytes = copy->nominal_bytes,
         .files = copy->files,
         .directories = copy->directories,
+        .base_layers = copy->base_layers,
         .os_release = arena_text(r->arena, os_release, strlen(os_release), NULL),
     };
     if (item->os_release == NULL)

@@ -100,6 +100,7 @@ void measured_note(struct measured_copy *copy, const struct measure_result *resu
     copy->nominal_bytes = result->nominal_bytes;
     copy->files = result->files;
     copy->directories = result->directories;
+    copy->base_layers = result->base_layers;
     if (copy->os_release == NULL && result->os_release != NULL)
         copy->os_release = strdup(result->os_release);
 }

@@ -23,7 +23,8 @@ struct measured_copy {
     bool news;       /* not told yet */
     bool whole_tree; /* as of engine_copy: only allocated_bytes is the copy's own */
     uint64_t allocated_bytes, content_bytes, nominal_bytes, files, directories;
-    char *os_release; /* heap, NULL none */
+    uint32_t base_layers; /* 0 not told */
+    char *os_release;     /* heap, NULL none */
 };
 
 struct measured_store {

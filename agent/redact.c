@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/redact_rules.h"
+#include "agent/redact_statement.h"
 #include "common/json.h"
 
 #define BUILD_ARGUMENT "build-arg:"
@@ -166,6 +167,27 @@ static int replace(struct walk *w, json_t *string, const char *text)
     return 0;
 }
 
+/* Build info of which nothing can be kept goes as a whole, as other values of secret names do. */
+static int cut_build_info(struct walk *w, json_t *value)
+{
+    uint32_t before = w->cuts;
+    AUTO_JSON json_t *info = NULL;
+    AUTO_FREE char *text = NULL;
+
+    if (redact_build_info(json_string_value(value), &info, &w->cuts, w->err) != 0)
+        return -1;
+    if (!json_is_object(info)) {
+        w->cuts = before + 1;
+        return replace(w, value, REDACT_MARK);
+    }
+    if (cut_object(w, info, false) != 0)
+        return -1;
+    if (w->cuts == before)
+        return 0;
+    text = redact_build_info_text(info);
+    return replace(w, value, text);
+}
+
 static int cut_value(struct walk *w, const char *name, json_t *value)
 {
     AUTO_FREE char *text = NULL;
@@ -176,6 +198,8 @@ static int cut_value(struct walk *w, const char *name, json_t *value)
         return cut_array(w, name, value);
     if (!json_is_string(value))
         return 0;
+    if (strcmp(name, REDACT_BUILD_INFO) == 0)
+        return cut_build_info(w, value);
     text = redact_value(name, json_string_value(value), &w->cuts);
     return replace(w, value, text);
 }
@@ -398,6 +422,8 @@ int redact_document(const struct buf *in, struct buf *out, uint32_t *cuts, struc
 
     if (document == NULL)
         return -1;
+    if (redact_is_statement(document))
+        redact_statement(document, &w.cuts);
     if ((json_is_object(document) ? cut_object(&w, document, true) : cut_array(&w, "", document)) !=
         0)
         return -1;

@@ -34,6 +34,7 @@ enum {
     REC_DOCUMENT_BYTES = 16 << 20, /* one document */
     REC_CHUNK_BYTES = 256 << 10,   /* one piece of a document */
     REC_OS_RELEASE_BYTES = 8192,   /* os-release of a layer */
+    REC_BASE_LAYERS_MAX = 1024,    /* layers of an image that another one is built on */
     REC_MESSAGE_BYTES = 4 << 20,   /* one gRPC message */
     REC_CAPABILITIES_MAX = 64,
     REC_PROBLEMS_MAX = 100, /* corrupt entries named for one store; more are counted */
@@ -82,6 +83,7 @@ enum rec_capability {
     REC_CAP_CONTENT_POOLS = 5, /* reports blob files kept beside snapshots */
     REC_CAP_FINGERPRINT = 6,   /* fingerprints of a layer's files */
     REC_CAP_ORIGINS = 7,       /* reports / keeps where layers come from */
+    REC_CAP_ATTESTATIONS = 8,  /* gives attestations, without what a build was given */
 };
 
 struct rec_hello {
@@ -317,6 +319,7 @@ struct rec_layer_facts {
     uint64_t files;         /* regular files, hard links once */
     uint64_t directories;   /* with the root */
     const char *os_release; /* text of etc/os-release or usr/lib/os-release, "" none */
+    uint32_t base_layers;   /* how many layers it says are below it (content manifests); 0 none */
 };
 
 /* One copy, measured. */

@@ -206,7 +206,7 @@ int wire_capabilities(struct wire_in *in, uint32_t **out, size_t *out_count, con
     *out = known;
     *out_count = 0;
     for (size_t i = 0; i < count; i++) {
-        if (list[i] >= REC_CAP_DOCUMENTS && list[i] <= REC_CAP_ORIGINS)
+        if (list[i] >= REC_CAP_DOCUMENTS && list[i] <= REC_CAP_ATTESTATIONS)
             known[(*out_count)++] = list[i];
         else
             in->unknown++;

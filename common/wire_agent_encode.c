@@ -122,6 +122,7 @@ static int encode_layer_facts(struct arena *a, const struct wire_agent_msg *m, v
         out->facts[i]->files = in->files;
         out->facts[i]->directories = in->directories;
         out->facts[i]->os_release = (char *)in->os_release;
+        out->facts[i]->base_layers = in->base_layers;
     }
     return 0;
 }

@@ -52,8 +52,10 @@ static int decode_layer_fact(const Layercensus__V1__LayerFact *in, struct rec_la
         wire_at_most(in->content_bytes, REC_BYTES_MAX, "content_bytes", err) != 0 ||
         wire_at_most(in->nominal_bytes, REC_BYTES_MAX, "nominal_bytes", err) != 0 ||
         wire_at_most(in->files, REC_BYTES_MAX, "files", err) != 0 ||
-        wire_at_most(in->directories, REC_BYTES_MAX, "directories", err) != 0)
+        wire_at_most(in->directories, REC_BYTES_MAX, "directories", err) != 0 ||
+        wire_at_most(in->base_layers, REC_BASE_LAYERS_MAX, "base_layers", err) != 0)
         return -1;
+    out->base_layers = in->base_layers;
     out->content_bytes = in->content_bytes;
     out->nominal_bytes = in->nominal_bytes;
     out->files = in->files;

@@ -66,6 +66,7 @@ struct fleet_layer {
     enum fleet_fact_state state;
     int64_t content_bytes, nominal_bytes, files, directories;
     const char *os_release; /* text of the file, "" none, NULL not known */
+    uint32_t base_layers;   /* that it says lie below it (EVIDENCE_CONTENT_MANIFEST); 0 not said */
 };
 
 struct fleet_chain {
@@ -91,9 +92,42 @@ struct fleet_image {
     enum fleet_parsed parsed;
     enum fleet_document document; /* the config's */
     uint32_t said_by;             /* the host that the config is from; FLEET_NONE */
+    int64_t created_s; /* as the config says; 0 absent, not a time, or the epoch itself */
+    int64_t first_s;   /* when the fleet first heard of it */
     const char *os, *arch, *variant, *created, *author;
     const uint32_t *chains; /* by position, the lowest first; empty where the config is not known */
     uint32_t chain_count;
+    struct fleet_run evidence;
+};
+
+/* Where an image says something about the base that it was built on. */
+enum fleet_evidence_source {
+    EVIDENCE_ANNOTATION = 1, /* org.opencontainers.image.base.{name,digest} of a manifest of it */
+    EVIDENCE_LABEL = 2,      /* the same as labels of its config */
+    EVIDENCE_FROM = 3,       /* a history comment "FROM <reference>" (buildah, podman build) */
+    EVIDENCE_S2I = 4,        /* io.openshift.s2i.build.image: the builder, which is the base too */
+    EVIDENCE_BUILDPACKS = 5, /* io.buildpacks.lifecycle.metadata: runImage, with its top layer */
+    EVIDENCE_BUILDINFO = 6,  /* moby.buildkit.buildinfo.v1 of configs before BuildKit 0.12 */
+    EVIDENCE_PROVENANCE = 7, /* SLSA provenance in an attestation manifest */
+    EVIDENCE_CONTENT_MANIFEST = 8, /* root/buildinfo/content_manifests of a layer (Red Hat) */
+    EVIDENCE_HISTORY = 9,          /* a history step that usually ends an image; names nothing */
+};
+
+enum fleet_evidence_role {
+    EVIDENCE_OF_BASE = 1,
+    EVIDENCE_OF_BUILDER = 2, /* what made the image: a builder image, or "buildpack@version" */
+    EVIDENCE_OF_STEPS = 3, /* names nothing: from the end of the uppermost base that its source names
+                              up to `layers`, images may end that are steps of its own making */
+};
+
+struct fleet_evidence { /* runs of one image, by source, then seq */
+    uint32_t image;
+    enum fleet_evidence_source source;
+    enum fleet_evidence_role role;
+    const char *reference; /* an image's name in normal form, without digest; "" none given */
+    struct digest digest;  /* manifest or index that it names; zero: none given */
+    struct digest top;     /* diffID of the base's uppermost layer; zero: none given */
+    int64_t layers;        /* how many of the lowest layers are the base's; FLEET_UNKNOWN */
 };
 
 struct fleet_name {
@@ -114,6 +148,28 @@ struct fleet_repo_digest { /* distinct over the fleet */
     struct digest digest;
     enum rec_document_kind kind; /* manifest or index; 0 where the document is not here */
     bool present;                /* somewhere now */
+};
+
+/* The first store of its kind that listed an image with just these names and digests. */
+struct fleet_first {
+    uint32_t store; /* FLEET_NONE: none ever did */
+    int64_t at_s;
+};
+
+/* An image as hosts list it, now or at any time before: the names and repo digests that it had
+ * together in a store. */
+struct fleet_said {
+    uint32_t image;
+    struct fleet_run names;   /* in place_names */
+    struct fleet_run digests; /* in said_digests */
+    int64_t stores;           /* present ones that list it so now */
+    struct fleet_first root;  /* of stores that root owns */
+    struct fleet_first user;  /* of stores that another user owns, and can write as he likes */
+};
+
+struct fleet_said_digest {
+    uint32_t repository; /* name */
+    struct digest digest;
 };
 
 struct fleet_past_name { /* a name that an image ever had somewhere, also those that it has now */
@@ -162,9 +218,13 @@ struct fleet {
     struct fleet_measured *measured;
     struct fleet_container *containers;
     struct fleet_space *spaces;
+    struct fleet_evidence *evidence;
+    struct fleet_said *said;
+    struct fleet_said_digest *said_digests;
     size_t host_count, store_count, layer_count, chain_count, image_count, name_count;
     size_t presence_count, place_name_count, repo_digest_count, past_name_count;
     size_t exception_count, measured_count, container_count, space_count;
+    size_t evidence_count, said_count, said_digest_count;
 };
 
 #define FLEET_FIRST_ROOM ((size_t)64) /* items of a list that was empty; then it doubles */

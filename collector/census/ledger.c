@@ -273,7 +273,7 @@ int ledger_compute(struct ledgers *out, const struct fleet *f, const struct copi
     if (out->hosts == NULL)
         return -1;
     for (uint32_t host = 0; host < f->host_count; host++) {
-        struct copies own = {.list = copies->list + next};
+        struct copies own = {.list = copies->count > 0 ? copies->list + next : NULL};
 
         for (; next < copies->count && f->stores[copies->list[next].store].host == host; next++)
             own.count++;

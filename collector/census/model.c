@@ -69,11 +69,11 @@ static void add_residual(struct model_pass *p, const struct fleet *f, uint32_t h
 }
 
 /* Only layers that the host really holds count, so that core is a part of its unique. */
-static void add_core(struct model_pass *p, uint32_t host, uint32_t base)
+static int64_t add_core_chain(struct model_pass *p, uint32_t host, uint32_t chain)
 {
     int64_t bytes = 0;
 
-    for (uint32_t c = p->bases->list[base].chain; c != FLEET_NONE; c = p->f->chains[c].parent) {
+    for (uint32_t c = chain; c != FLEET_NONE; c = p->f->chains[c].parent) {
         uint32_t layer = p->f->chains[c].layer;
         int64_t nominal = fleet_nominal(p->f, layer);
 
@@ -83,20 +83,32 @@ static void add_core(struct model_pass *p, uint32_t host, uint32_t base)
         p->core_anywhere[layer] = true;
         bytes += nominal == FLEET_UNKNOWN ? 0 : nominal;
     }
+    return bytes;
+}
+
+/* One core build, with all its platforms. */
+static void add_core(struct model_pass *p, uint32_t host, uint32_t base)
+{
+    const struct base *b = &p->bases->list[base];
+    int64_t bytes = 0;
+
+    for (uint32_t i = 0; i < b->chain_count; i++)
+        bytes += add_core_chain(p, host, b->chains[i]);
     p->sums.core += bytes;
     p->sums.small_base_saves += bytes > MODEL_SMALL_BASE ? bytes - MODEL_SMALL_BASE : 0;
 }
 
 static void visit_image(struct model_pass *p, uint32_t host, uint32_t image)
 {
-    uint32_t base = p->bases->core_of[image];
+    uint32_t base = p->bases->row_of[image];
     const struct fleet_image *i = &p->f->images[image];
 
     if (base == FLEET_NONE || p->bases->list[base].kind == BASE_SCRATCH)
         return;
     if (p->image_seen[image] != host + 1) {
         p->image_seen[image] = host + 1;
-        p->sums.application_places += i->chains[i->chain_count - 1] != p->bases->list[base].chain;
+        p->sums.application_places +=
+            i->chains[i->chain_count - 1] != p->bases->lineage->images[image].core;
     }
     if (p->base_seen[base] != host + 1) {
         p->base_seen[base] = host + 1;

@@ -1,72 +1,109 @@
 /*
  * layercensus: the operators' command. It opens the database read-only, runs one report and prints
- * it. Exit status: 0 fine, 2 wrong usage, 3 could not answer, or (--require-complete) not
- * completely.
+ * it. Exit status: 0 fine, 1 a check found something, 2 wrong usage, 3 could not answer, or
+ * (--require-complete) not completely.
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
+#include <string.h>
 
-#include "collector/cli/options.h"
-#include "collector/export/export.h"
+#include "collector/cli/command.h"
+#include "collector/rules/catalogue_file.h"
+#include "collector/rules/policy_file.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 
 #define ARENA_MAX ((size_t)16 << 30) /* bytes of one answer: a fleet of some 100,000 hosts */
-#define INCOMPLETE_STATUS 3
-#define COLUMNS_MAX 10000
 
-/* 0 where nobody looks: a line is then as long as it is. */
-static int terminal_width(void)
+static const struct {
+    const char *name;
+    int (*run)(const struct command *c, struct err *err);
+} runs[] = {
+    {"tree", command_tree},
+    {"policy check", command_policy_check},
+    {"policy explain", command_policy_explain},
+    {"policy init", command_policy_init},
+    {"catalogue add", command_catalogue_add},
+    {"catalogue list", command_catalogue_list},
+    {"catalogue remove", command_catalogue_remove},
+    {"catalogue trust", command_catalogue_trust},
+    {"catalogue distrust", command_catalogue_distrust},
+};
+
+static int run_report(const struct command *c, struct err *err)
 {
-    const char *columns = getenv("COLUMNS");
-    struct winsize size;
-    long width;
-
-    if (!isatty(STDOUT_FILENO))
-        return 0;
-    width = columns != NULL ? strtol(columns, NULL, 10) : 0;
-    if (width <= 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
-        width = size.ws_col;
-    return width > 0 && width < COLUMNS_MAX ? (int)width : 0;
-}
-
-static int answer(const struct options *o, const struct report *report,
-                  const struct report_request *request, bool *complete, struct err *err)
-{
-    AUTO(store_close) struct store *store = NULL;
-    AUTO(arena_close) struct arena *arena = NULL;
-    const struct export_target target = {.out = stdout, .aside = stderr, .width = terminal_width()};
+    const struct report *report = options_report(c->cli->command);
     struct answer a;
 
-    if (arena_open(&arena, ARENA_MAX, err) != 0 || store_open_reader(&store, o->db, err) != 0 ||
-        report_run(&a, report, request, store, arena, err) != 0)
+    if (command_report(c, report, &a, err) != 0 || command_print(c, &a, err) != 0)
         return -1;
-    *complete = a.complete;
-    return export_answer(&a, (enum export_format)o->output, &target, err);
+    return command_status(c, &a);
 }
 
-static int run(struct options *o, const struct cli_result *result, struct err *err)
+static int run_command(const struct command *c, struct err *err)
 {
-    AUTO_FREE struct rec_pair *labels = NULL;
-    struct report_request request = {.subject = result->arg_count > 0 ? result->args[0] : NULL,
-                                     .by = (enum report_by)o->by,
-                                     .built_on = o->built_on,
-                                     .ever = o->ever,
-                                     .label_count = o->labels.count,
-                                     .sort = o->sort,
-                                     .limit = o->limit,
-                                     .fresh_within_s = o->fresh_within_ms / 1000,
-                                     .now_s = clock_wall_ms() / 1000};
-    bool complete = false;
+    for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++)
+        if (strcmp(runs[i].name, c->cli->command->name) == 0)
+            return runs[i].run(c, err);
+    return run_report(c, err);
+}
 
-    if (options_labels(o, &labels, err) != 0)
+/* The operator's files. Without --catalogue the one beside the database need not be there. */
+static int read_rules(struct command *c, struct err *err)
+{
+    const struct options *o = c->options;
+    struct catalogue *catalogue = arena_alloc(c->arena, sizeof(*catalogue), err);
+    struct policy *policy = arena_alloc(c->arena, sizeof(*policy), err);
+
+    if (catalogue == NULL || policy == NULL)
         return -1;
-    request.labels = labels;
-    if (answer(o, options_report(result->command), &request, &complete, err) != 0)
+    c->catalogue_path =
+        o->catalogue != NULL ? o->catalogue : catalogue_beside(o->db, c->arena, err);
+    if (c->catalogue_path == NULL ||
+        catalogue_read(catalogue, c->catalogue_path, false, c->arena, err) != 0)
         return -1;
-    return o->require_complete && !complete ? INCOMPLETE_STATUS : 0;
+    c->request.catalogue = catalogue;
+    if (o->policy == NULL)
+        return 0;
+    c->request.policy = policy;
+    return policy_read(policy, o->policy, c->arena, err);
+}
+
+static struct report_request request_of(const struct options *o, const struct cli_result *cli)
+{
+    return (struct report_request){.subject = cli->arg_count > 0 ? cli->args[0] : NULL,
+                                   .by = (enum report_by)o->by,
+                                   .built_on = o->built_on,
+                                   .ever = o->ever,
+                                   .label_count = o->labels.count,
+                                   .sort = o->sort,
+                                   .limit = o->limit,
+                                   .fresh_within_s = o->fresh_within_ms / 1000,
+                                   .now_s = clock_wall_ms() / 1000,
+                                   .known_then = o->known_then,
+                                   .level = (enum report_level)o->level,
+                                   .tree = {.up = o->up,
+                                            .labelled_only = o->labelled_only,
+                                            .incremental = o->incremental,
+                                            .show_created_by = o->created_by,
+                                            .host = o->host,
+                                            .depth = o->depth,
+                                            .min_bytes = o->min_bytes}};
+}
+
+static int run(struct options *o, const struct cli_result *cli, struct err *err)
+{
+    AUTO(arena_close) struct arena *arena = NULL;
+    AUTO_FREE struct rec_pair *labels = NULL;
+    struct command c = {.options = o, .cli = cli, .request = request_of(o, cli)};
+
+    if (options_labels(o, &labels, err) != 0 ||
+        options_as_of(o, c.request.now_s, &c.request.as_of_s, err) != 0 ||
+        arena_open(&arena, ARENA_MAX, err) != 0)
+        return -1;
+    c.request.labels = labels;
+    c.arena = arena;
+    return read_rules(&c, err) == 0 ? run_command(&c, err) : -1;
 }
 
 int main(int argc, char **argv)

@@ -3,9 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/check.h"
+#include "common/clock.h"
 
 static const char *const outputs[] = {"table", "json", "csv", NULL};
+static const char *const levels[] = {"core", "parent", "version", "family", NULL};
 static const char *const bys[] = {"term", "layer", "host", "image", NULL};
 
 static const struct cli_option program_options[] = {
@@ -50,6 +51,127 @@ static const struct cli_option program_options[] = {
      .value = "TIME",
      .standard = "180s",
      .help = "A host that was silent for longer is stale."},
+    {.name = "catalogue",
+     .type = CLI_TEXT,
+     .offset = offsetof(struct options, catalogue),
+     .value = "FILE",
+     .help = "What the operator says of names. Without it, catalogue.yaml beside the database."},
+    {.name = "policy",
+     .type = CLI_TEXT,
+     .offset = offsetof(struct options, policy),
+     .value = "FILE",
+     .help = "The policy that colours and explains."},
+    {.name = "as-of",
+     .type = CLI_TEXT,
+     .offset = offsetof(struct options, as_of),
+     .value = "TIME",
+     .help = "Tells of the fleet at that time: 2026-03-02, 2026-03-02T10:00:00Z, or 14d for so "
+             "long ago. Names are those known today."},
+    {.name = "known-then",
+     .type = CLI_FLAG,
+     .offset = offsetof(struct options, known_then),
+     .help = "With --as-of: only with the names and images that were known then."},
+    {.name = NULL},
+};
+
+static const struct cli_option bases_options[] = {
+    {.name = "level",
+     .type = CLI_CHOICE,
+     .offset = offsetof(struct options, level),
+     .value = "WHAT",
+     .standard = "core",
+     .choices = levels,
+     .help = "What one row is: a core build, the nearest base of images, a version, or a family."},
+    {.name = NULL},
+};
+
+static const struct cli_option tree_options[] = {
+    {.name = "tree",
+     .letter = 't',
+     .type = CLI_FLAG,
+     .offset = offsetof(struct options, as_tree),
+     .help = "Draws the tree as text, as it does without any of -d and -s."},
+    {.name = "dot",
+     .letter = 'd',
+     .type = CLI_FLAG,
+     .offset = offsetof(struct options, as_dot),
+     .help = "Writes it for graphviz: dot draws the tree, patchwork its bytes as areas."},
+    {.name = "short",
+     .letter = 's',
+     .type = CLI_FLAG,
+     .offset = offsetof(struct options, as_short),
+     .help = "One line for each repository, with its tags."},
+    {.name = "incremental",
+     .letter = 'i',
+     .type = CLI_FLAG,
+     .offset = offsetof(struct options, incremental),
+     .help = "Shows the size of each layer alone, not with all layers below it."},
+    {.name = "only-labelled",
+     .letter = 'l',
+     .type = CLI_FLAG,
+     .offset = offsetof(struct options, labelled_only),
+     .help = "Keeps only what has a name, roots, and where lines part."},
+    {.name = "no-trunc",
+     .letter = 'n',
+     .type = CLI_FLAG,
+     .offset = offsetof(struct options, no_trunc),
+     .help = "Shows whole digests."},
+    {.name = "no-human",
+     .letter = 'c',
+     .type = CLI_FLAG,
+     .offset = offsetof(struct options, no_human),
+     .help = "Shows sizes as bytes."},
+    {.name = "show-created-by",
+     .type = CLI_FLAG,
+     .offset = offsetof(struct options, created_by),
+     .help = "Shows the step that made each layer."},
+    {.name = "up",
+     .type = CLI_FLAG,
+     .offset = offsetof(struct options, up),
+     .help = "Shows what X stands on, not what stands on it."},
+    {.name = "host",
+     .type = CLI_TEXT,
+     .offset = offsetof(struct options, host),
+     .value = "HOST",
+     .help = "Shows only what lies on this host."},
+    {.name = "depth",
+     .type = CLI_NUMBER,
+     .offset = offsetof(struct options, depth),
+     .value = "N",
+     .standard = "0",
+     .most = 1000000,
+     .help = "Collapses what lies deeper; 0 shows all."},
+    {.name = "min-bytes",
+     .type = CLI_SIZE,
+     .offset = offsetof(struct options, min_bytes),
+     .value = "SIZE",
+     .standard = "0",
+     .most = 1LL << 62,
+     .help = "Collapses branches whose layers are smaller than this altogether."},
+    {.name = NULL},
+};
+
+static const struct cli_option catalogue_add_options[] = {
+    {.name = "from",
+     .type = CLI_TEXT,
+     .offset = offsetof(struct options, from),
+     .value = "SOURCE",
+     .help = "Where to take it from: oci:FOLDER, a catalogue's FILE; without it, the fleet."},
+    {.name = "family",
+     .type = CLI_TEXT,
+     .offset = offsetof(struct options, family),
+     .value = "WORD",
+     .help = "The family to file it under, instead of what its os-release says."},
+    {.name = "base-version",
+     .type = CLI_TEXT,
+     .offset = offsetof(struct options, base_version),
+     .value = "TEXT",
+     .help = "Its version, instead of what its os-release says."},
+    {.name = "platform",
+     .type = CLI_TEXT,
+     .offset = offsetof(struct options, platform),
+     .value = "OS/ARCH",
+     .help = "Takes only this platform."},
     {.name = NULL},
 };
 
@@ -90,8 +212,35 @@ static const struct cli_command commands[] = {
      "layercensus layers --sort nominal_bytes:desc", 0, 0, NULL},
     {"layer", "LAYER", "One layer: on which parents, in which images, how many copies.",
      "layercensus layer 5f70bf18a086", 1, 1, NULL},
-    {"bases", "", "The core builds that the fleet stands on.", "layercensus bases -o json", 0, 0,
-     NULL},
+    {"bases", "", "The core builds that the fleet stands on.", "layercensus bases --level family",
+     0, 0, bases_options},
+    {"lineage", "IMAGE", "Which base an image stands on, and how we know.",
+     "layercensus lineage registry.example.com/shop/cart:7", 1, 1, NULL},
+    {"builders", "", "Which source-to-image and buildpack builders made what.",
+     "layercensus builders", 0, 0, NULL},
+    {"history", "",
+     "Core builds, diversity and violations, day by day, as the collector kept them.",
+     "layercensus history --limit 30", 0, 0, NULL},
+    {"tree", "[X]", "What stands on what: the whole fleet, a host, an image or a base.",
+     "layercensus tree -l debian:12", 0, 1, tree_options},
+    {"policy check", "FILE", "Who breaks the rules of a policy; status 1 where somebody does.",
+     "layercensus policy check policy.yaml -o json", 1, 1, NULL},
+    {"policy explain", "IMAGE", "What the policy says of one image, rule by rule.",
+     "layercensus --policy policy.yaml policy explain web:3", 1, 1, NULL},
+    {"policy init", "", "Writes a white list of what the fleet runs today.",
+     "layercensus policy init > policy.yaml", 0, 0, NULL},
+    {"policy history", "", "What the collector counted under its own policy, day by day.",
+     "layercensus policy history", 0, 0, NULL},
+    {"catalogue add", "[NAME...]", "Says that these names are base images.",
+     "layercensus catalogue add debian:12 --family debian", 0, -1, catalogue_add_options},
+    {"catalogue list", "", "What the catalogue holds, and where it lies.",
+     "layercensus catalogue list", 0, 0, NULL},
+    {"catalogue remove", "NAME...", "Takes names or chains out of it.",
+     "layercensus catalogue remove debian:11", 1, -1, NULL},
+    {"catalogue trust", "registry|store PATTERN [ROOT]", "Whose names count.",
+     "layercensus catalogue trust store 'build-*'", 2, 3, NULL},
+    {"catalogue distrust", "registry|store PATTERN [ROOT]", "Takes that back.",
+     "layercensus catalogue distrust store 'build-*'", 2, 3, NULL},
     {"duplicates", "", "What lies on disk more than once, and why.",
      "layercensus duplicates --by layer --limit 20", 0, 0, duplicates_options},
     {"where", "X", "Which hosts hold an image, layer or chain.",
@@ -114,14 +263,36 @@ const struct cli_program options_program = {
 const struct report *options_report(const struct cli_command *command)
 {
     static const struct report *const reports[] = {
-        &report_summary, &report_hosts, &report_host,  &report_images,     &report_image,
-        &report_layers,  &report_layer, &report_bases, &report_duplicates, &report_where,
+        &report_summary, &report_hosts,    &report_host,    &report_images,         &report_image,
+        &report_layers,  &report_layer,    &report_bases,   &report_duplicates,     &report_where,
+        &report_lineage, &report_builders, &report_history, &report_policy_history,
     };
 
     for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++)
         if (strcmp(reports[i]->name, command->name) == 0)
             return reports[i];
-    check(!"a command without a report");
+    return NULL;
+}
+
+int options_as_of(const struct options *o, int64_t now_s, int64_t *out, struct err *err)
+{
+    struct err ignored;
+    int64_t ms;
+
+    *out = 0;
+    if (o->as_of == NULL)
+        return o->known_then ? err_set(err, ERR_USAGE, "--known-then needs --as-of TIME") : 0;
+    if (clock_parse_duration(&ms, o->as_of, &ignored) == 0)
+        *out = now_s - ms / 1000;
+    else if (clock_parse(&ms, o->as_of, &ignored) == 0)
+        *out = ms / 1000;
+    else
+        return err_set(err, ERR_USAGE,
+                       "--as-of %s: expected a time as 2026-03-02, 2026-03-02T10:00:00Z or 14d",
+                       o->as_of);
+    if (*out <= 0 || *out > now_s)
+        return err_set(err, ERR_USAGE, "--as-of %s: the database knows only the past", o->as_of);
+    return 0;
 }
 
 int options_labels(struct options *o, struct rec_pair **out, struct err *err)

@@ -19,12 +19,28 @@ struct options {
     int64_t fresh_within_ms;
     int by; /* enum report_by */
     bool built_on, ever;
+    char *catalogue; /* NULL: catalogue.yaml beside the database */
+    char *policy;    /* NULL: none */
+    char *as_of;     /* a time, or a duration back from now; NULL: now */
+    bool known_then;
+    int level; /* enum report_level */
+
+    /* tree */
+    char *host;
+    bool up, as_tree, as_dot, as_short, labelled_only, incremental, no_trunc, no_human, created_by;
+    int64_t depth, min_bytes;
+
+    /* catalogue add */
+    char *from, *family, *base_version, *platform;
 };
 
 extern const struct cli_program options_program;
 
-/* The report that a command asks for. */
+/* The report that a command asks for, NULL where it is none. */
 const struct report *options_report(const struct cli_command *command);
+
+/* The time that --as-of means, in Unix seconds; 0 where it is not given. ERR_USAGE. */
+int options_as_of(const struct options *o, int64_t now_s, int64_t *out, struct err *err);
 
 /* "key=value" texts, taken apart in place. ERR_USAGE names the one that is not like that. Free the
  * list, not the texts. */

@@ -73,6 +73,8 @@ int export_cell(struct buf *b, const struct sheet_column *column, const struct s
     case CELL_SHARE:
         return human ? buf_printf(b, err, "%.1f %%", (double)cell->number / 10.0)
                      : buf_printf(b, err, "%.3f", (double)cell->number / 1000.0);
+    case CELL_DECIMAL:
+        return buf_printf(b, err, human ? "%.1f" : "%.3f", (double)cell->number / 1000.0);
     }
     return 0;
 }

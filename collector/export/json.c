@@ -43,6 +43,7 @@ static json_t *cell_value(enum cell_kind kind, const struct sheet_cell *cell)
     case CELL_FLAG:
         return json_boolean(cell->number);
     case CELL_SHARE:
+    case CELL_DECIMAL:
         return json_real((double)cell->number / 1000.0);
     }
     return NULL;

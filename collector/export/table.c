@@ -2,12 +2,12 @@
 #include <string.h>
 
 #include "collector/export/export.h"
+#include "collector/export/plain.h"
 #include "common/cleanup.h"
 
 #define CELL_MAX ((size_t)1 << 20) /* bytes of one cell; longer ones are cut */
 #define GAP 2
 #define LEAST 8 /* characters that a column keeps when it is cut */
-#define ELLIPSIS "\xE2\x80\xA6"
 
 /* A sheet's visible columns with the width that each gets. */
 struct layout {
@@ -15,19 +15,9 @@ struct layout {
     size_t *widths; /* by column; 0: not shown */
 };
 
-/* Characters of a text, each one cell wide: near enough for names, versions and paths. */
-static size_t width_of(const char *text)
-{
-    size_t width = 0;
-
-    for (; *text != '\0'; text++)
-        width += ((unsigned char)*text & 0xC0) != 0x80;
-    return width;
-}
-
 static bool is_right(enum cell_kind kind)
 {
-    return kind == CELL_COUNT || kind == CELL_BYTES || kind == CELL_SHARE;
+    return kind == CELL_COUNT || kind == CELL_BYTES || kind == CELL_SHARE || kind == CELL_DECIMAL;
 }
 
 static bool can_shrink(enum cell_kind kind)
@@ -35,8 +25,7 @@ static bool can_shrink(enum cell_kind kind)
     return kind == CELL_TEXT || kind == CELL_TEXTS;
 }
 
-/* The cell's text with every control character replaced, so that nothing a host says can move the
- * cursor. */
+/* The cell's text, fit for a terminal. */
 static int cell_text_of(struct buf *b, const struct layout *l, size_t row, size_t column,
                         struct err *err)
 {
@@ -46,14 +35,7 @@ static int cell_text_of(struct buf *b, const struct layout *l, size_t row, size_
     if (export_cell(b, &s->columns[column], &s->cells[row * s->column_count + column], true, err) !=
         0)
         return -1;
-    for (size_t i = 0; i < b->len; i++) {
-        bool c1 = b->data[i] == 0xC2 && i + 1 < b->len && b->data[i + 1] < 0xA0;
-
-        if (b->data[i] < 0x20 || b->data[i] == 0x7F)
-            b->data[i] = '?';
-        else if (c1)
-            b->data[i] = b->data[i + 1] = '?';
-    }
+    plain_clean(b, 0);
     return 0;
 }
 
@@ -64,13 +46,13 @@ static int measure(struct layout *l, struct buf *b, struct err *err)
     for (size_t c = 0; c < s->column_count; c++) {
         if (s->columns[c].only_data)
             continue;
-        l->widths[c] = width_of(s->columns[c].title);
+        l->widths[c] = plain_width(s->columns[c].title);
         for (size_t r = 0; r < s->row_count; r++) {
             size_t width;
 
             if (cell_text_of(b, l, r, c, err) != 0)
                 return -1;
-            width = width_of(buf_str(b));
+            width = plain_width(buf_str(b));
             if (width > l->widths[c])
                 l->widths[c] = width;
         }
@@ -110,7 +92,7 @@ static void put_padding(FILE *out, size_t count)
 /* Writes `text` into `width` characters; the last column is not filled up. */
 static void put(FILE *out, const char *text, size_t width, bool right, bool last)
 {
-    size_t have = width_of(text), kept = 0, bytes = 0;
+    size_t have = plain_width(text);
 
     if (have <= width) {
         put_padding(out, right ? width - have : 0);
@@ -118,13 +100,8 @@ static void put(FILE *out, const char *text, size_t width, bool right, bool last
         put_padding(out, right || last ? 0 : width - have);
         return;
     }
-    while (text[bytes] != '\0' && kept < width) {
-        if (((unsigned char)text[bytes] & 0xC0) != 0x80 && ++kept == width)
-            break;
-        bytes++;
-    }
-    fwrite(text, 1, bytes, out);
-    fputs(ELLIPSIS, out);
+    fwrite(text, 1, plain_bytes(text, width - 1), out);
+    fputs(PLAIN_ELLIPSIS, out);
 }
 
 static int put_row(FILE *out, const struct layout *l, size_t row, bool header, struct buf *b,
@@ -175,8 +152,8 @@ static int put_object(FILE *out, const struct layout *l, struct buf *b, struct e
     size_t widest = 0;
 
     for (size_t c = 0; c < s->column_count; c++)
-        if (!s->columns[c].only_data && width_of(s->columns[c].title) > widest)
-            widest = width_of(s->columns[c].title);
+        if (!s->columns[c].only_data && plain_width(s->columns[c].title) > widest)
+            widest = plain_width(s->columns[c].title);
     for (size_t c = 0; c < s->column_count && s->row_count > 0; c++) {
         if (s->columns[c].only_data)
             continue;

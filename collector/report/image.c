@@ -43,7 +43,7 @@ static int list_same_layers(const struct census *c, uint32_t index, struct sheet
 
     if (image->chain_count == 0)
         return part_names(c, NULL, 0, cell, err);
-    names = bases_names_at(&c->bases, &c->fleet, c->images, image->chains[image->chain_count - 1],
+    names = bases_names_at(&c->lineage, &c->fleet, c->images, image->chains[image->chain_count - 1],
                            &count, c->arena, err);
     others = arena_array(c->arena, count, sizeof(*others), err);
     if (names == NULL || others == NULL)
@@ -92,31 +92,41 @@ static const struct sheet_column image_columns[] = {
     {"containers", "containers", CELL_COUNT, false},
     {"containers_running", "  running", CELL_COUNT, false},
     {"core", "core build", CELL_TEXT, false},
-    {"core_kind", "core kind", CELL_TEXT, false},
-    {"base_names", "nearest base", CELL_TEXTS, false},
+    {"core_kind", "  kind", CELL_TEXT, false},
+    {"core_chain_id", "  chain", CELL_DIGEST, true},
+    {"family", "  family", CELL_TEXT, false},
+    {"version", "  version", CELL_TEXT, false},
+    {"base", "nearest base", CELL_TEXT, false},
+    {"base_names", "  its names", CELL_TEXTS, true},
+    {"base_chain_id", "  its chain", CELL_DIGEST, true},
     {"base_layers", "  its layers", CELL_COUNT, false},
+    {"base_method", "  known by", CELL_TEXT, false},
+    {"base_confidence", "  confidence", CELL_TEXT, false},
+    {"base_ties", "  images with these layers", CELL_COUNT, true},
     {"same_layers", "same layers as", CELL_TEXTS, false},
     {NULL, NULL, 0, false},
 };
+
+enum { LINEAGE = 17, SAME_LAYERS = LINEAGE + PART_LINEAGE_CELLS };
 
 static int fill_texts(struct census *c, uint32_t index, const struct image_text *text,
                       struct sheet_cell *row, struct err *err)
 {
     const struct fleet_image *image = &c->fleet.images[index];
     const struct standing *s = &c->images[index];
-    const char *platform = part_platform(c, image, err), *core;
+    struct part_lines lines;
+    const char *platform = part_platform(c, image, err);
 
-    if (platform == NULL || part_core_name(c, index, &core, err) != 0 ||
+    if (platform == NULL || part_lines_open(c, &lines, err) != 0 ||
         part_names(c, s->names, s->name_count, &row[1], err) != 0 ||
         list_repo_digests(c, index, &row[2], err) != 0 ||
         part_labels(c->arena, text->labels, text->label_count, &row[7], err) != 0 ||
-        part_base_names(c, index, &row[19], err) != 0 ||
-        list_same_layers(c, index, &row[21], err) != 0)
+        part_lineage(c, &lines, index, &row[LINEAGE], err) != 0 ||
+        list_same_layers(c, index, &row[SAME_LAYERS], err) != 0)
         return -1;
     row[4] = cell_text(platform[0] != '\0' ? platform : NULL);
     row[5] = cell_text(image->created[0] != '\0' ? image->created : NULL);
     row[6] = cell_text(image->author[0] != '\0' ? image->author : NULL);
-    row[17] = cell_text(core);
     return 0;
 }
 
@@ -127,7 +137,6 @@ static int fill_image(struct census *c, struct answer *a, uint32_t index,
     const struct standing *s = &c->images[index];
     struct sheet *sheet = answer_sheet(a, "image", NULL, true, image_columns);
     struct sheet_cell *row = sheet_row(a, sheet, err);
-    uint32_t core = c->bases.core_of[index], nearest = c->bases.nearest[index];
 
     if (row == NULL || fill_texts(c, index, text, row, err) != 0)
         return -1;
@@ -143,26 +152,7 @@ static int fill_image(struct census *c, struct answer *a, uint32_t index,
     row[14] = cell_number(s->stores);
     row[15] = cell_number(s->containers);
     row[16] = cell_number(s->running);
-    row[18] = cell_text(core == FLEET_NONE ? NULL : bases_kind_name(c->bases.list[core].kind));
-    if (nearest != FLEET_NONE)
-        row[20] = cell_number(c->fleet.chains[nearest].depth);
     return 0;
-}
-
-/* The step that made each layer, where the history has as many steps with layers as there are. */
-static const char *created_by(const struct image_text *text, const struct fleet_image *image,
-                              uint32_t position)
-{
-    uint32_t layers = 0;
-    const char *found = NULL;
-
-    for (size_t i = 0; i < text->step_count; i++) {
-        if (text->steps[i].empty)
-            continue;
-        if (layers++ == position)
-            found = text->steps[i].created_by;
-    }
-    return layers == image->chain_count ? found : NULL;
 }
 
 static int fill_layers(struct census *c, struct answer *a, const struct fleet_image *image,
@@ -192,7 +182,7 @@ static int fill_layers(struct census *c, struct answer *a, const struct fleet_im
         row[0] = cell_number(p);
         row[2] = cell_digest(&chain->digest);
         row[6] = cell_flag(fleet_layer_empty(&c->fleet, chain->layer));
-        row[9] = cell_text(created_by(text, image, p));
+        row[9] = cell_text(part_created_by(text, image, p));
         if (chain->layer == FLEET_NONE)
             continue;
         row[1] = cell_digest(&c->fleet.layers[chain->layer].diff);

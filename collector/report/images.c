@@ -15,24 +15,35 @@ static const struct sheet_column columns[] = {
     {"containers_unknown", "UNKNOWN", CELL_COUNT, true},
     {"core", "CORE BUILD", CELL_TEXT, false},
     {"core_kind", "CORE KIND", CELL_TEXT, true},
-    {"base_names", "NEAREST BASE", CELL_TEXTS, true},
+    {"core_chain_id", "CORE CHAIN", CELL_DIGEST, true},
+    {"family", "FAMILY", CELL_TEXT, true},
+    {"version", "VERSION", CELL_TEXT, true},
+    {"base", "NEAREST BASE", CELL_TEXT, false},
+    {"base_names", "BASE NAMES", CELL_TEXTS, true},
+    {"base_chain_id", "BASE CHAIN", CELL_DIGEST, true},
+    {"base_layers", "BASE LAYERS", CELL_COUNT, true},
+    {"base_method", "BASE BY", CELL_TEXT, true},
+    {"base_confidence", "CONFIDENCE", CELL_TEXT, false},
+    {"base_ties", "TIES", CELL_COUNT, true},
     {"identity", "IDENTITY", CELL_TEXT, true},
     {"config", "CONFIG", CELL_TEXT, true},
     {NULL, NULL, 0, false},
 };
 
-static int add_image(struct census *c, struct answer *a, uint32_t index, struct err *err)
+enum { LINEAGE = 12, IDENTITY = LINEAGE + PART_LINEAGE_CELLS, CONFIG };
+
+static int add_image(struct census *c, struct answer *a, struct part_lines *lines, uint32_t index,
+                     struct err *err)
 {
     const struct fleet_image *image = &c->fleet.images[index];
     const struct standing *s = &c->images[index];
     struct sheet_cell *row = sheet_row(a, a->rows, err);
-    uint32_t core = c->bases.core_of[index];
-    const char *platform = part_platform(c, image, err), *core_name;
+    const char *platform = part_platform(c, image, err);
     bool read = image->parsed == PARSED_READ;
 
-    if (row == NULL || platform == NULL || part_core_name(c, index, &core_name, err) != 0 ||
+    if (row == NULL || platform == NULL ||
         part_names(c, s->names, s->name_count, &row[1], err) != 0 ||
-        part_base_names(c, index, &row[14], err) != 0)
+        part_lineage(c, lines, index, &row[LINEAGE], err) != 0)
         return -1;
     row[0] = cell_digest(&image->digest);
     row[2] = cell_text(standing_kind_name(s->kind));
@@ -43,24 +54,31 @@ static int add_image(struct census *c, struct answer *a, uint32_t index, struct 
     row[6] = cell_size(part_image_nominal(c, image));
     row[7] = cell_number(s->hosts);
     row[8] = cell_number(s->stores);
-    row[9] = cell_number(s->running);
-    row[10] = cell_number(s->containers);
-    row[11] = cell_number(s->run_unknown);
-    row[12] = cell_text(core_name);
-    row[13] = cell_text(core == FLEET_NONE ? NULL : bases_kind_name(c->bases.list[core].kind));
-    row[15] = cell_text(image->identity == REC_BY_MANIFEST ? "manifest" : "config");
-    row[16] = cell_text(part_config_state(image));
+    if (c->request->as_of_s == 0) {
+        row[9] = cell_number(s->running);
+        row[10] = cell_number(s->containers);
+        row[11] = cell_number(s->run_unknown);
+    }
+    row[IDENTITY] = cell_text(image->identity == REC_BY_MANIFEST ? "manifest" : "config");
+    row[CONFIG] = cell_text(part_config_state(image));
     return 0;
 }
 
 static int fill(struct census *c, struct answer *a, struct err *err)
 {
+    struct part_lines lines;
+
+    if (part_lines_open(c, &lines, err) != 0)
+        return -1;
     answer_sheet(a, "rows", NULL, false, columns);
     for (uint32_t i = 0; i < c->fleet.image_count; i++)
-        if (c->images[i].kind != IMAGE_ABSENT && add_image(c, a, i, err) != 0)
+        if (c->images[i].kind != IMAGE_ABSENT && add_image(c, a, &lines, i, err) != 0)
             return -1;
     return 0;
 }
 
-const struct report report_images = {
-    .name = "images", .needs = NEEDS_PRESENCE | NEEDS_CONTENT, .sort = "hosts:desc", .fill = fill};
+const struct report report_images = {.name = "images",
+                                     .needs = NEEDS_PRESENCE | NEEDS_CONTENT,
+                                     .takes_as_of = true,
+                                     .sort = "hosts:desc",
+                                     .fill = fill};

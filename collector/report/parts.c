@@ -7,7 +7,6 @@
 #include "collector/census/os_release.h"
 
 #define TEXT_MAX 256
-#define SHORT_DIGEST 12
 
 static int by_text(const void *a, const void *b)
 {
@@ -56,32 +55,6 @@ int64_t part_image_nominal(const struct census *c, const struct fleet_image *ima
     return total;
 }
 
-int part_base_name(const struct census *c, const struct base *b, const char **out, struct err *err)
-{
-    char text[TEXT_MAX], hex[DIGEST_HEX + 1];
-
-    if (b->kind == BASE_SCRATCH || (b->kind == BASE_NAMED && b->name_count > 0)) {
-        *out = b->kind == BASE_SCRATCH ? "scratch" : c->fleet.names[b->names[0]].text;
-        return 0;
-    }
-    if (b->genesis_layer == FLEET_NONE) {
-        *out = "unnamed";
-        return 0;
-    }
-    snprintf(text, sizeof(text), "unnamed %.*s", SHORT_DIGEST,
-             digest_hex(&c->fleet.layers[b->genesis_layer].diff, hex));
-    *out = arena_text(c->arena, text, strlen(text), err);
-    return *out != NULL ? 0 : -1;
-}
-
-int part_core_name(const struct census *c, uint32_t image, const char **out, struct err *err)
-{
-    uint32_t base = c->bases.core_of[image];
-
-    *out = NULL;
-    return base == FLEET_NONE ? 0 : part_base_name(c, &c->bases.list[base], out, err);
-}
-
 const char *part_config_state(const struct fleet_image *image)
 {
     if (image->parsed == PARSED_NO_IMAGE)
@@ -91,18 +64,6 @@ const char *part_config_state(const struct fleet_image *image)
     if (image->parsed != PARSED_READ)
         return "unknown";
     return image->document == DOCUMENT_UNCONFIRMED ? "unconfirmed" : "proven";
-}
-
-int part_base_names(const struct census *c, uint32_t image, struct sheet_cell *cell,
-                    struct err *err)
-{
-    uint32_t count = 0, chain = c->bases.nearest[image];
-    const uint32_t *names;
-
-    if (chain == FLEET_NONE)
-        return 0;
-    names = bases_names_at(&c->bases, &c->fleet, c->images, chain, &count, c->arena, err);
-    return names != NULL ? part_names(c, names, count, cell, err) : -1;
 }
 
 const char *part_size_state(const struct fleet_layer *layer)

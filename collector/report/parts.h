@@ -19,14 +19,47 @@ const char *part_platform(const struct census *c, const struct fleet_image *imag
 /* Sum of the nominal bytes of all its layers, position by position; FLEET_UNKNOWN where one is. */
 int64_t part_image_nominal(const struct census *c, const struct fleet_image *image);
 
-/* The core build of an image as a text: its first name, "unnamed <diffID>", "scratch"; NULL where
- * it is not known. -1 on failure. */
+/* What a chain is called: its strongest name in familiar form ("debian:12 as of 2026-03-02"); NULL
+ * where nothing names it. */
+int part_chain_title(const struct census *c, uint32_t chain, const char **out, struct err *err);
+
+/* All names that name these chains, the strongest first, in normal form; of names that have moved
+ * on "docker.io/library/debian:12 as of 2026-03-02". */
+int part_chain_names(const struct census *c, const uint32_t *chains, uint32_t count,
+                     struct sheet_cell *cell, struct err *err);
+
+/* Whose word the chain's title is: "catalogue", "trusted", "pulled", "tag on web-17", "tag in 3
+ * stores"; NULL where nothing names it. */
+int part_named_by(const struct census *c, uint32_t chain, const char **out, struct err *err);
+
+/* "unnamed 5f70bf18a086", by its genesis layer. */
+int part_unnamed(const struct census *c, uint32_t genesis_layer, const char **out, struct err *err);
+
+/* A core build as a text: its title, "unnamed <diffID>", "scratch"; that of an image, NULL where it
+ * is not known. -1 on failure. */
 int part_core_name(const struct census *c, uint32_t image, const char **out, struct err *err);
 int part_base_name(const struct census *c, const struct base *b, const char **out, struct err *err);
 
-/* The names of the nearest base; unknown where there is none. */
-int part_base_names(const struct census *c, uint32_t image, struct sheet_cell *cell,
-                    struct err *err);
+/* Versions of all core builds, with the request's catalogue. */
+int part_versions(const struct census *c, struct versions *out, struct err *err);
+
+/* What lineage says of one image, in this order: core, core_kind, core_chain_id, family, version,
+ * base, base_names, base_chain_id, base_layers, base_method, base_confidence, base_ties. */
+#define PART_LINEAGE_CELLS 12
+struct part_lines {
+    struct versions versions;
+    const char **titles;      /* by chain: once it was asked for */
+    struct sheet_cell *names; /* by chain: the same */
+};
+int part_lines_open(const struct census *c, struct part_lines *out, struct err *err);
+int part_lineage(const struct census *c, struct part_lines *lines, uint32_t image,
+                 struct sheet_cell *cells, struct err *err);
+
+/* The step that made the layer at `position`, where the history has as many steps with layers as
+ * the image has layers; NULL. */
+struct image_text;
+const char *part_created_by(const struct image_text *text, const struct fleet_image *image,
+                            uint32_t position);
 
 /* "proven", "unconfirmed", "disputed", "unknown", or "artifact" where it is no image. */
 const char *part_config_state(const struct fleet_image *image);
@@ -49,8 +82,10 @@ int part_labels(struct arena *arena, const struct rec_pair *labels, size_t count
 int part_ledger(struct answer *a, const char *key, const struct ledger *l, struct err *err);
 int part_headline(struct answer *a, const struct ledger *l, struct err *err);
 
-/* The three counts of core builds, always side by side, as an object sheet. */
-int part_core_counts(struct census *c, struct answer *a, struct err *err);
+/* The three counts of core builds, always side by side, and of families and versions, as an object
+ * sheet. */
+int part_core_counts(struct census *c, const struct versions *versions, struct answer *a,
+                     struct err *err);
 
 /* The containers of one store as rows of an answer's sheet, all or those of one image (else
  * FLEET_NONE). part_end_containers() hides from tables what none of them has. */

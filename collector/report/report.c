@@ -2,6 +2,7 @@
 
 #include "collector/census/counted.h"
 #include "collector/report/coverage_sheet.h"
+#include "collector/report/lines.h"
 #include "collector/store/read_fleet.h"
 
 static int mark_layers(struct census *c, struct err *err)
@@ -65,12 +66,12 @@ static int arrange(struct answer *out, const struct report *report,
     return 0;
 }
 
-/* The counters are over the whole fleet, and tell no host from another. */
+/* The counters are over the whole fleet as it is now, and tell no host from another. */
 static int read_and_compute(struct census *c, const struct read_options *options, struct err *err)
 {
     struct counted *counted;
 
-    if (options->label_count > 0)
+    if (options->label_count > 0 || options->as_of_s != 0)
         return read_fleet(c->store, &c->fleet, options, &c->reading, c->arena, err) == 0
                    ? compute_all(c, err)
                    : -1;
@@ -86,6 +87,7 @@ static int answer(struct census *c, struct answer *out, const struct report *rep
                   struct err *err)
 {
     const struct read_options options = {.now_s = c->request->now_s,
+                                         .as_of_s = c->request->as_of_s,
                                          .labels = c->request->labels,
                                          .label_count = c->request->label_count,
                                          .fresh_within_s = c->request->fresh_within_s,
@@ -97,22 +99,35 @@ static int answer(struct census *c, struct answer *out, const struct report *rep
     if (read_and_compute(c, &options, err) != 0 || mark_layers(c, err) != 0 ||
         coverage_compute(&coverage, &c->fleet, &c->ledgers, c->images, c->layers_present,
                          options.fresh_within_s, report->needs, c->arena, err) != 0 ||
-        bases_compute(&c->bases, &c->fleet, &c->ledgers, c->images, c->arena, err) != 0 ||
-        report->fill(c, out, err) != 0)
+        lines_compute(c, err) != 0 || report->fill(c, out, err) != 0)
         return -1;
     out->complete = coverage.complete;
     return coverage_fill(out, &coverage, err);
+}
+
+static int check_request(const struct report *report, const struct report_request *request,
+                         struct err *err)
+{
+    if (request->subject != NULL && request->subject[0] == '\0')
+        return err_set(err, ERR_USAGE, "%s: asked for nothing: the text is empty", report->name);
+    if (request->as_of_s != 0 && !report->takes_as_of)
+        return err_set(err, ERR_USAGE, "--as-of: %s tells only of now", report->name);
+    return 0;
 }
 
 int report_run(struct answer *out, const struct report *report,
                const struct report_request *request, struct store *store, struct arena *arena,
                struct err *err)
 {
-    struct census c = {.store = store, .request = request, .arena = arena};
+    static const struct catalogue empty;
+    struct report_request whole = *request;
+    struct census c = {.store = store, .request = &whole, .arena = arena};
     int rc;
 
-    if (request->subject != NULL && request->subject[0] == '\0')
-        return err_set(err, ERR_USAGE, "%s: asked for nothing: the text is empty", report->name);
+    if (whole.catalogue == NULL)
+        whole.catalogue = &empty;
+    if (check_request(report, request, err) != 0)
+        return -1;
     *out = (struct answer){.report = report->name, .now_s = request->now_s, .arena = arena};
     if (store_begin(store, err) != 0)
         return -1;

@@ -33,21 +33,29 @@ struct sheet *answer_sheet(struct answer *a, const char *key, const char *title,
     return s;
 }
 
-struct sheet_cell *sheet_row(struct answer *a, struct sheet *s, struct err *err)
+int sheet_reserve(struct answer *a, struct sheet *s, size_t rows, struct err *err)
 {
     size_t row_size = s->column_count * sizeof(struct sheet_cell);
+    struct sheet_cell *cells;
 
-    if (s->row_count == s->cap) {
-        size_t cap = s->cap == 0 ? (s->object ? 1 : ROWS_FIRST) : s->cap * 2;
-        struct sheet_cell *cells = arena_array(a->arena, cap, row_size, err);
+    if (rows <= s->cap)
+        return 0;
+    cells = arena_array(a->arena, rows, row_size, err);
+    if (cells == NULL)
+        return -1;
+    if (s->row_count > 0)
+        memcpy(cells, s->cells, s->row_count * row_size);
+    s->cells = cells;
+    s->cap = rows;
+    return 0;
+}
 
-        if (cells == NULL)
-            return NULL;
-        if (s->row_count > 0)
-            memcpy(cells, s->cells, s->row_count * row_size);
-        s->cells = cells;
-        s->cap = cap;
-    }
+struct sheet_cell *sheet_row(struct answer *a, struct sheet *s, struct err *err)
+{
+    size_t more = s->cap == 0 ? (s->object ? 1 : ROWS_FIRST) : s->cap * 2;
+
+    if (s->row_count == s->cap && sheet_reserve(a, s, more, err) != 0)
+        return NULL;
     s->total = s->row_count + 1;
     return s->cells + s->row_count++ * s->column_count;
 }

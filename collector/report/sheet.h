@@ -27,7 +27,8 @@ enum cell_kind {
     CELL_TIME,  /* Unix seconds */
     CELL_DIGEST,
     CELL_FLAG,
-    CELL_SHARE, /* thousandths */
+    CELL_SHARE,   /* thousandths, shown as a percentage */
+    CELL_DECIMAL, /* thousandths, shown with three digits behind the point */
 };
 
 struct sheet_column {
@@ -86,6 +87,9 @@ struct sheet *answer_sheet(struct answer *a, const char *key, const char *title,
                            const struct sheet_column *columns);
 void sheet_init(struct sheet *s, const char *key, const char *title, bool object,
                 const struct sheet_column *columns);
+
+/* Room for so many rows, which may be fewer or more in the end. */
+int sheet_reserve(struct answer *a, struct sheet *s, size_t rows, struct err *err);
 
 /* A new row: its cells, all unknown, to be filled in the order of the columns. NULL on failure. */
 struct sheet_cell *sheet_row(struct answer *a, struct sheet *s, struct err *err);

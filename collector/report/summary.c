@@ -135,8 +135,8 @@ static const struct base *widest_base(const struct bases *bases)
     for (uint32_t i = 0; i < bases->count; i++) {
         const struct base *b = &bases->list[i];
 
-        if (b->kind != BASE_SCRATCH && b->images > 0 &&
-            (widest == NULL || b->images > widest->images))
+        if (b->kind != BASE_SCRATCH && b->standing > 0 &&
+            (widest == NULL || b->standing > widest->standing))
             widest = b;
     }
     return widest;
@@ -168,7 +168,7 @@ static int add_sentences(struct census *c, const struct model *m, struct answer 
     return answer_note(a, err,
                        "Places to patch when a core build has a hole: at most %s on %s (%s); core "
                        "builds in all: %" PRId64 ".",
-                       count_text(widest->images, "image", images),
+                       count_text(widest->standing, "image", images),
                        count_text(widest->hosts, "host", hosts), name, m->core_builds);
 }
 
@@ -216,11 +216,14 @@ static int fill(struct census *c, struct answer *a, struct err *err)
 {
     const struct ledger *l = &c->ledgers.fleet;
     struct part_orphaned orphaned;
+    struct versions versions;
     struct model m;
 
+    if (part_versions(c, &versions, err) != 0)
+        return -1;
     if (part_orphaned(c, FLEET_NONE, &orphaned, err) != 0 || compute_model(&m, c, err) != 0)
         return -1;
-    if (fill_fleet(c, a, &orphaned, err) != 0 || part_core_counts(c, a, err) != 0 ||
+    if (fill_fleet(c, a, &orphaned, err) != 0 || part_core_counts(c, &versions, a, err) != 0 ||
         part_headline(a, l, err) != 0 || part_ledger(a, "ledger", l, err) != 0 ||
         fill_model(&m, a, err) != 0)
         return -1;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "collector/store/admin.h"
+#include "collector/store/apply_provenance.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
 
@@ -117,8 +118,12 @@ static int run_document(struct store_job *job, struct store *store, struct err *
 {
     struct ingest *i = of(job);
 
-    return apply_document(store, i->incarnation_id, i->kind, &i->digest, i->data.data, i->data.len,
-                          i->rules, i->cuts, i->now_ms, &i->verdict, err);
+    if (apply_document(store, i->incarnation_id, i->kind, &i->digest, i->data.data, i->data.len,
+                       i->rules, i->cuts, i->now_ms, &i->verdict, err) != 0)
+        return -1;
+    return i->kind == REC_DOC_MANIFEST && i->verdict == APPLY_TAKEN
+               ? apply_provenance_leads_on(store, &i->digest, &i->leads_on, err)
+               : 0;
 }
 
 static int run_layer_facts(struct store_job *job, struct store *store, struct err *err)

@@ -68,6 +68,7 @@ struct ingest {
     struct apply_identity identity;
     struct apply_missing missing;
     enum apply_verdict verdict;   /* document */
+    bool leads_on;                /* document: a manifest that names others */
     enum apply_verdict *verdicts; /* one for each of msg->layer_facts */
     uint64_t hosts;               /* host count */
 };

@@ -132,6 +132,26 @@ static const struct cli_option serve_options[] = {
      .least = 1 << 20,
      .most = 1LL << 40,
      .help = "Most memory for reports that are not complete yet, of all hosts together."},
+    {.name = "survey-interval",
+     .type = CLI_DURATION,
+     FIELD(survey_interval_ms),
+     .value = "TIME",
+     .standard = "5m",
+     .least = 100,
+     .most = DAY,
+     .help = "How often the collector works out what images stand on, and keeps the day's figures "
+             "of bases and policy. Longer where that takes more than 2 % of a processor."},
+    {.name = "catalogue",
+     .type = CLI_TEXT,
+     FIELD(catalogue),
+     .value = "FILE",
+     .help = "What the operator says of names. Without it, catalogue.yaml beside the database, "
+             "where there is one. Read anew for each survey."},
+    {.name = "policy",
+     .type = CLI_TEXT,
+     FIELD(policy),
+     .value = "FILE",
+     .help = "The policy that surveys judge by. Read anew for each survey."},
     {.name = NULL},
 };
 

@@ -30,9 +30,12 @@ struct options {
     int64_t message_max; /* bytes */
     int64_t queue_max;   /* bytes of reports that wait for the database */
     int64_t memory_max;  /* bytes of unfinished reports, all hosts together */
-    bool thorough;       /* of check */
-    int log_level;       /* enum log_level */
-    int log_form;        /* enum log_form */
+    char *catalogue;     /* NULL: catalogue.yaml beside the database, where there is one */
+    char *policy;        /* NULL: none */
+    int64_t survey_interval_ms;
+    bool thorough; /* of check */
+    int log_level; /* enum log_level */
+    int log_form;  /* enum log_form */
 };
 
 enum { OPTIONS_ADDRESSES_MAX = 64 };

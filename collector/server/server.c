@@ -8,6 +8,7 @@
 
 #include "collector/server/ingest.h"
 #include "collector/server/sessions.h"
+#include "collector/server/surveyor.h"
 #include "collector/store/store.h"
 #include "collector/store/writer.h"
 #include "common/buf.h"
@@ -38,6 +39,7 @@ static void on_lives_due(uv_timer_t *timer);
 static void on_housekeeping_due(uv_timer_t *timer);
 static void on_signal(uv_signal_t *handle, int number);
 static void on_streams_closed(void *arg);
+static void on_surveys_stopped(void *arg);
 static void on_writer_stopped(void *arg);
 static void on_handle_closed(uv_handle_t *handle);
 
@@ -70,6 +72,7 @@ struct server {
     struct grpc_server *grpc;
     struct tls_context *tls;
     struct sessions sessions;
+    struct surveyor *surveyor;
     uv_timer_t timers[TIMERS];
     uv_signal_t signals[SIGNALS];
     unsigned open_handles;
@@ -104,7 +107,7 @@ int server_check(const struct options *options, struct err *err)
 {
     AUTO(tls_context_close) struct tls_context *tls = NULL;
 
-    if (options_check(options, err) != 0)
+    if (options_check(options, err) != 0 || surveyor_check(options, err) != 0)
         return -1;
     return open_tls(&tls, options, err);
 }
@@ -200,9 +203,11 @@ static int start(struct server *s, struct err *err)
 
     raise_file_limit();
     /* Files that are wrong are told before anything is made. */
-    if (options_check(s->options, err) != 0 || open_tls(&s->tls, s->options, err) != 0 ||
-        open_database(s, err) != 0 || open_grpc(s, err) != 0 ||
-        listen_all(s, addresses, sizeof(addresses), err) != 0 || start_handles(s, err) != 0)
+    if (options_check(s->options, err) != 0 || surveyor_check(s->options, err) != 0 ||
+        open_tls(&s->tls, s->options, err) != 0 || open_database(s, err) != 0 ||
+        open_grpc(s, err) != 0 || listen_all(s, addresses, sizeof(addresses), err) != 0 ||
+        start_handles(s, err) != 0 ||
+        surveyor_open(&s->surveyor, s->loop, s->writer, s->options, err) != 0)
         return -1;
     sessions_count_hosts(&s->sessions);
     snprintf(port, sizeof(port), "%d", grpc_server_port(s->grpc));
@@ -335,6 +340,17 @@ static void on_streams_closed(void *arg)
     struct server *s = arg;
 
     s->grpc = NULL;
+    if (s->surveyor != NULL)
+        surveyor_stop(s->surveyor, on_surveys_stopped, s);
+    else
+        on_surveys_stopped(s);
+}
+
+static void on_surveys_stopped(void *arg)
+{
+    struct server *s = arg;
+
+    s->surveyor = NULL;
     if (s->writer == NULL) {
         on_writer_stopped(s);
         return;
@@ -372,7 +388,7 @@ void server_close(struct server **out)
 
     if (s == NULL)
         return;
-    check(s->open_handles == 0 && s->writer == NULL && s->grpc == NULL);
+    check(s->open_handles == 0 && s->writer == NULL && s->grpc == NULL && s->surveyor == NULL);
     sessions_close(&s->sessions);
     tls_context_close(&s->tls);
     free(s);

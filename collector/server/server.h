@@ -3,8 +3,8 @@
  * listeners, all sessions, the timers and the signal handlers.
  *
  *     start: database -> listeners -> signals -> timers -> "ready" in the log
- *     stop:  listeners and streams (UNAVAILABLE) -> last signs of life -> writer (commits what is
- *            queued) -> handles; then the loop has nothing left to do
+ *     stop:  listeners and streams (UNAVAILABLE) -> surveys -> last signs of life -> writer
+ * (commits what is queued) -> handles; then the loop has nothing left to do
  *
  * Threads: the loop's; the writer has its own.
  */

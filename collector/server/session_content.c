@@ -28,7 +28,8 @@ void session_announce(struct session *s, const struct apply_missing *missing)
                                   .digest = missing->documents[n].digest,
                                   .confirm = missing->document_confirms[n]};
 
-        announce(s, &item);
+        if (item.kind != REC_DOC_ATTESTATION || s->gives_attestations)
+            announce(s, &item);
     }
     for (size_t n = 0; s->measures && n < missing->layer_count; n++) {
         struct wants_item item = {.digest = missing->layers[n].diff,
@@ -135,14 +136,19 @@ static void on_missing_done(struct ingest *i, const struct err *err)
 
 /* What was learned may lead to more: a config tells of layers, an index of manifests. Those who
  * hold it look again. */
-static void refresh_holders(struct sessions *set, enum rec_document_kind kind,
-                            const struct digest *digest)
+static void refresh_holders(struct sessions *set, const struct ingest *i)
 {
     struct wants_session *holders[WANTS_HOLDERS_MAX];
-    size_t count = wants_holders(set->wants, kind, digest, holders);
+    size_t count = wants_holders(set->wants, i->kind, &i->digest, holders);
 
-    for (size_t n = 0; n < count; n++)
-        session_refresh_later(list_entry(holders[n], struct session, wants));
+    for (size_t n = 0; n < count; n++) {
+        struct session *s = list_entry(holders[n], struct session, wants);
+
+        if (i->leads_on) /* they were asked for the manifests of this image before */
+            session_refresh_anew(s);
+        else
+            session_refresh_later(s);
+    }
 }
 
 /* ---- documents ------------------------------------------------------------------------------- */
@@ -257,7 +263,7 @@ static void on_document_done(struct ingest *i, const struct err *err)
         err != NULL ? outcome_of_error(err) : outcome_of_verdict(i->verdict, i->rules != 0);
 
     if (err == NULL && i->verdict == APPLY_TAKEN)
-        refresh_holders(set, i->kind, &i->digest);
+        refresh_holders(set, i);
     wants_settle(set->wants, i->kind, &i->digest, i->incarnation_id, outcome, sessions_now(set));
     if (s != NULL && err == NULL)
         tell_verdict(s, i->verdict, &i->digest);

@@ -101,6 +101,7 @@ static int keep_identity(struct session *s, const struct rec_hello *hello, struc
     s->incarnation = hello->incarnation;
     s->fingerprint = hello->fingerprint;
     s->gives_documents = can(hello, REC_CAP_DOCUMENTS);
+    s->gives_attestations = can(hello, REC_CAP_ATTESTATIONS);
     s->measures = can(hello, REC_CAP_MEASURE);
     return check_certificate(s, s->name, err);
 }

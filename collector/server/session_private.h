@@ -60,7 +60,7 @@ struct session {
     struct list namesakes; /* sessions of the same name; one of them is in the tree */
     unsigned takeovers;    /* of this identity, since */
     uint64_t takeover_ms;
-    bool gives_documents, measures;
+    bool gives_documents, gives_attestations, measures;
 
     uint64_t heard_ms;
     struct apply_life life;

@@ -90,9 +90,10 @@ enum apply_verdict {
 };
 
 /* A whole document. Parses it (configs: image, chains, layers, history, labels; manifests: their
- * blobs) when believed; an unconfirmed redacted one is parsed too and shown as unconfirmed; a
- * disputed one is not. REC_DOC_MANIFEST is what was wanted under the digest: an index is stored as
- * REC_DOC_INDEX. */
+ * blobs and
+ * what they list; attestations: the images that a build took) when believed; an unconfirmed
+ * redacted one is parsed too and shown as unconfirmed; a disputed one is not. REC_DOC_MANIFEST is
+ * what was wanted under the digest: an index is stored as REC_DOC_INDEX. */
 int apply_document(struct store *s, int64_t incarnation_id, enum rec_document_kind kind,
                    const struct digest *digest, const uint8_t *data, size_t len, uint32_t rules,
                    uint32_t cuts, int64_t now_ms, enum apply_verdict *verdict, struct err *err);
@@ -145,10 +146,11 @@ struct apply_missing {
 };
 
 /* What this host could tell: of the images and chains it holds now (extra ones too, but none that
- * is missing on its disk), and manifests where its stores can give them. Configs and layers are
- * told with every look. Manifests, which often nobody has, are told once for each listing of a
- * store, and again when the listing comes anew or APPLY_ASK_AGAIN_S later; those that one look has
- * no room for come with the next. Costs what the host holds, not the fleet. */
+ * is missing on its disk), and manifests and attestations about them where its stores can give
+ * them. Configs and layers are told with every look. Manifests and attestations, which often nobody
+ * has, are told once for each listing of a store, and again when the listing comes anew or
+ * APPLY_ASK_AGAIN_S later; those that one look has no room for come with the next. Costs what the
+ * host holds, not the fleet. */
 int apply_missing(struct store *s, const struct apply_look *look, struct arena *arena,
                   struct apply_missing *out, struct err *err);
 

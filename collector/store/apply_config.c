@@ -1,5 +1,6 @@
 #include "collector/store/apply_config.h"
 
+#include "collector/store/apply_evidence.h"
 #include "collector/store/config_parse.h"
 #include "collector/store/content.h"
 #include "collector/store/store_private.h"
@@ -40,7 +41,7 @@ static int clear(struct store *s, int64_t image_id, struct err *err)
         if (stmt_run(&st, err) != 0)
             return -1;
     }
-    return 0;
+    return apply_evidence_config(s, image_id, NULL, err);
 }
 
 /* `c` is NULL where nothing could be read; `chain_id` 0 is an image without layers. */
@@ -135,7 +136,7 @@ static int put_config(struct store *s, int64_t image_id, const struct config *c,
     int64_t top;
 
     if (put_chains(s, image_id, c, &top, err) != 0 || put_history(s, image_id, c, err) != 0 ||
-        put_labels(s, image_id, c, err) != 0)
+        put_labels(s, image_id, c, err) != 0 || apply_evidence_config(s, image_id, c, err) != 0)
         return -1;
     return set_image(s, image_id, CONFIG_READ, c, top, bytes, err);
 }

@@ -4,6 +4,7 @@
 #include "collector/store/apply_config.h"
 #include "collector/store/apply_event.h"
 #include "collector/store/apply_manifest.h"
+#include "collector/store/apply_provenance.h"
 #include "collector/store/content.h"
 #include "collector/store/store_private.h"
 
@@ -107,6 +108,8 @@ static int read_document(const struct incoming *in, struct err *err)
             return -1;
         return tell_unreadable(in, "manifest-unreadable", &in->unread, err);
     }
+    if (in->kind == REC_DOC_ATTESTATION)
+        return apply_provenance_statement(in->store, in->digest, err);
     if (in->kind != REC_DOC_CONFIG)
         return 0;
     if (apply_config(in->store, in->digest, in->data, in->len, in->now_ms / MS_PER_SECOND, &why,
@@ -120,6 +123,8 @@ static int withdraw_document(const struct incoming *in, struct err *err)
 {
     if (is_manifest(in->kind))
         return apply_manifest(in->store, in->digest, NULL, err);
+    if (in->kind == REC_DOC_ATTESTATION)
+        return apply_provenance_statement(in->store, in->digest, err);
     if (in->kind != REC_DOC_CONFIG)
         return 0;
     return apply_config_dispute(in->store, in->digest, in->now_ms / MS_PER_SECOND, err);

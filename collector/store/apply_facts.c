@@ -11,13 +11,15 @@ enum { FACTS_GET, FACTS_PUT, FACTS_CONFIRM, FACTS_DISPUTE };
 
 static const char *const sql[] = {
     [FACTS_GET] = "SELECT id, fact_state, fact_incarnation, content_bytes, nominal_bytes, files,"
-                  " directories, os_release FROM layer WHERE diff = ?",
+                  " directories, os_release, base_layers FROM layer WHERE diff = ?",
     [FACTS_PUT] = "UPDATE layer SET fact_state = 1, content_bytes = ?, nominal_bytes = ?,"
-                  " files = ?, directories = ?, os_release = ?, fact_incarnation = ? WHERE id = ?",
-    [FACTS_CONFIRM] = "UPDATE layer SET fact_state = 2, confirm_incarnation = ? WHERE id = ?",
+                  " files = ?, directories = ?, os_release = ?, base_layers = ?,"
+                  " fact_incarnation = ? WHERE id = ?",
+    [FACTS_CONFIRM] = "UPDATE layer SET fact_state = 2, confirm_incarnation = ?, "
+                      "base_layers = coalesce(base_layers, ?) WHERE id = ?",
     [FACTS_DISPUTE] = "UPDATE layer SET fact_state = 3, content_bytes = NULL, nominal_bytes = NULL,"
                       " files = NULL, directories = NULL, os_release = NULL,"
-                      " confirm_incarnation = ? WHERE id = ?",
+                      " base_layers = NULL, confirm_incarnation = ? WHERE id = ?",
 };
 const struct store_sql store_sql_facts = STORE_SQL(sql);
 
@@ -27,6 +29,12 @@ struct stored {
     int64_t by;
     bool same;
 };
+
+/* Agents of before do not say how many layers the base has: that contradicts nobody. */
+static bool says_the_same_base(int64_t stored, uint32_t told)
+{
+    return stored == 0 || told == 0 || stored == told;
+}
 
 /* 1 the layer is known, 0 not, -1. */
 static int load_stored(struct store *s, const struct rec_layer_facts *f, struct stored *out,
@@ -46,7 +54,8 @@ static int load_stored(struct store *s, const struct rec_layer_facts *f, struct 
                 stmt_get_int(&st, 4) == (int64_t)f->nominal_bytes &&
                 stmt_get_int(&st, 5) == (int64_t)f->files &&
                 stmt_get_int(&st, 6) == (int64_t)f->directories &&
-                strcmp(stmt_get_text(&st, 7), f->os_release) == 0;
+                strcmp(stmt_get_text(&st, 7), f->os_release) == 0 &&
+                says_the_same_base(stmt_get_int(&st, 8), f->base_layers);
     return 1;
 }
 
@@ -60,6 +69,7 @@ static int put(struct store *s, int64_t incarnation_id, const struct rec_layer_f
     stmt_int(&st, (int64_t)f->files);
     stmt_int(&st, (int64_t)f->directories);
     stmt_text(&st, f->os_release);
+    stmt_int_if(&st, f->base_layers > 0, f->base_layers);
     stmt_int(&st, incarnation_id);
     stmt_int(&st, layer_id);
     if (stmt_run(&st, err) != 0)
@@ -67,12 +77,14 @@ static int put(struct store *s, int64_t incarnation_id, const struct rec_layer_f
     return mirror_set_layer_ask(s->mirror, layer_id, (uint32_t)incarnation_id, err);
 }
 
-static int settle(struct store *s, int index, int64_t incarnation_id, int64_t layer_id,
-                  struct err *err)
+static int settle(struct store *s, int index, int64_t incarnation_id,
+                  const struct rec_layer_facts *f, int64_t layer_id, struct err *err)
 {
     struct stmt st = stmt_use(s, STORE_SET_facts, index);
 
     stmt_int(&st, incarnation_id);
+    if (index == FACTS_CONFIRM)
+        stmt_int_if(&st, f->base_layers > 0, f->base_layers);
     stmt_int(&st, layer_id);
     if (stmt_run(&st, err) != 0)
         return -1;
@@ -118,12 +130,12 @@ int apply_layer_facts(struct store *s, int64_t incarnation_id, const struct rec_
         if (was.state == FACTS_CONFIRMED || own)
             return 0;
         *verdict = APPLY_CONFIRMED;
-        return settle(s, FACTS_CONFIRM, incarnation_id, was.layer_id, err);
+        return settle(s, FACTS_CONFIRM, incarnation_id, facts, was.layer_id, err);
     }
     *verdict = APPLY_MISMATCH;
     if (tell_mismatch(s, incarnation_id, &was, facts, now_ms, err) != 0)
         return -1;
     return was.state == FACTS_CONFIRMED
                ? 0
-               : settle(s, FACTS_DISPUTE, incarnation_id, was.layer_id, err);
+               : settle(s, FACTS_DISPUTE, incarnation_id, facts, was.layer_id, err);
 }

@@ -1,5 +1,7 @@
 #include "collector/store/apply_manifest.h"
 
+#include "collector/store/apply_evidence.h"
+#include "collector/store/apply_provenance.h"
 #include "collector/store/store_private.h"
 
 enum { BLOBS_CLEAR, MANIFEST_CLEAR, MANIFEST_ADD, BLOB_ADD };
@@ -48,9 +50,13 @@ int apply_manifest(struct store *s, const struct digest *digest, const struct ma
 {
     struct stmt st;
 
-    if (clear(s, digest, err) != 0)
+    if (apply_provenance_manifest(s, digest, m, err) != 0)
         return -1;
-    if (m == NULL || m->kind != REC_DOC_MANIFEST)
+    if (m != NULL && m->kind != REC_DOC_MANIFEST)
+        m = NULL;
+    if (clear(s, digest, err) != 0 || apply_evidence_manifest(s, digest, m, err) != 0)
+        return -1;
+    if (m == NULL)
         return 0;
     st = stmt_use(s, STORE_SET_manifest, MANIFEST_ADD);
     stmt_digest(&st, digest);

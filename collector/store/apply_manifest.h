@@ -1,5 +1,6 @@
 /*
- * apply_manifest: what an image's manifest says, in the tables manifest and manifest_blob.
+ * apply_manifest: what an image's manifest says, in the tables manifest and manifest_blob, and what
+ * a manifest or an index says of attestations and bases (apply_provenance.h, apply_evidence.h).
  *
  * Threads: the writer's.
  */
@@ -9,8 +10,8 @@
 #include "collector/store/manifest_parse.h"
 #include "collector/store/statements.h"
 
-/* Replaces what was read under the digest before. `m` is NULL, or an index, where there is nothing
- * to be read. */
+/* Replaces what was read under the digest before. `m` is NULL where there is none to be
+ * believed. */
 int apply_manifest(struct store *s, const struct digest *digest, const struct manifest *m,
                    struct err *err);
 

@@ -32,12 +32,23 @@ static const char *const sql[] = {
         "JOIN layer l ON l.id = coalesce(h.layer_id, c.layer_id) "
         "WHERE l.fact_state = 0 OR (l.fact_state = 1 AND l.fact_incarnation <> ?1) "
         "GROUP BY l.id LIMIT ?2",
-    /* Of one listing: what its repo digests name, and its image where that is a manifest's ID. */
-    [MANIFESTS] = "SELECT n.digest, d.incarnation_id FROM "
-                  "(SELECT digest FROM listing_repo_digest WHERE listing_id = ?1"
-                  " UNION SELECT i.digest FROM listing l JOIN image i ON i.id = l.image_id"
-                  " WHERE l.id = ?1 AND l.identity = 2) n "
-                  "LEFT JOIN document d ON d.kind IN (2, 3) AND d.digest = n.digest "
+    /* Of one listing: what its repo digests name, and its image where that is a manifest's ID.
+     * Then, of the attestations that its indexes list, those about its own manifests, each with its
+     * statements. A manifest (2) may turn out to be an index (3). */
+    [MANIFESTS] = "WITH named (digest) AS ("
+                  "  SELECT digest FROM listing_repo_digest WHERE listing_id = ?1"
+                  "  UNION SELECT i.digest FROM listing l JOIN image i ON i.id = l.image_id"
+                  "  WHERE l.id = ?1 AND l.identity = 2),"
+                  " attested (manifest) AS ("
+                  "  SELECT DISTINCT a.manifest FROM named n"
+                  "  CROSS JOIN attestation a ON a.in_index = n.digest"
+                  "  WHERE a.subject IN (SELECT digest FROM named)) "
+                  "SELECT w.digest, d.incarnation_id, w.kind FROM "
+                  "(SELECT digest, 2 AS kind, 3 AS or_kind FROM named"
+                  " UNION SELECT manifest, 2, 3 FROM attested"
+                  " UNION SELECT p.statement, 4, 4 FROM attested a"
+                  " CROSS JOIN provenance p ON p.manifest = a.manifest) w "
+                  "LEFT JOIN document d ON d.kind IN (w.kind, w.or_kind) AND d.digest = w.digest "
                   "WHERE d.state IS NULL OR d.state = 2",
 };
 const struct store_sql store_sql_missing = STORE_SQL(sql);
@@ -126,7 +137,7 @@ static int load_manifests_of(struct store *s, uint32_t listing, struct manifests
         known = false;
         if (stmt_get_int(&st, 1) == f->look->incarnation_id) /* its own word: others confirm it */
             continue;
-        w->kind = REC_DOC_MANIFEST;
+        w->kind = (enum rec_document_kind)stmt_get_int(&st, 2);
         if (stmt_get_digest(&st, 0, &w->digest, err) != 0)
             return -1;
         out->document_confirms[out->document_count++] = !stmt_is_null(&st, 1);

@@ -143,7 +143,7 @@ int store_check(struct store *s, bool thorough, struct check_result *out,
 {
     static int (*const parts[])(struct checking *, struct err *) = {
         check_file,   check_rules,     check_presence, check_chains, check_documents,
-        check_images, check_manifests, check_counts,   check_exact,
+        check_images, check_manifests, check_evidence, check_counts, check_exact,
     };
     struct checking c = {s, out, thorough, found, arg};
     int rc = 0;

@@ -21,8 +21,9 @@ struct check_result {
  * of the file, and foreign keys; what hosts held when (intervals that overlap, end before they
  * begin, are open in a gone store, or continue nothing); store digests from listings and
  * exceptions; listings that say the same; chainIDs from parents and layers, depths; image_chain
- * against chain and the documents; documents against their digests (where not redacted); every
- * counter from what stores hold, as the writer would count it.
+ * against chain and the documents; what images say of their bases against the documents; documents
+ * against their digests (where not redacted); every counter from what stores hold, as the writer
+ * would count it.
  *
  * `thorough` adds what takes minutes on a large file: SQLite's own check of the whole file with
  * every index, and the counters and the ledger in plain SQL, which must equal ours. */

@@ -153,7 +153,9 @@ static int check_image(struct checking *c, const struct stmt *st, struct err *er
     if (stmt_get_int(st, 3) != (int64_t)config.diff_count)
         check_find(c, "image: %lld: layer count expected %zu, got %lld", id, config.diff_count,
                    (long long)stmt_get_int(st, 3));
-    return check_layers(c, id, &config, stmt_get_int(st, 4), err);
+    if (check_layers(c, id, &config, stmt_get_int(st, 4), err) != 0)
+        return -1;
+    return check_evidence_of_image(c, id, &config, arena, err);
 }
 
 int check_images(struct checking *c, struct err *err)

@@ -3,7 +3,7 @@
 
 #include "collector/store/check_private.h"
 
-enum { COUNT, LISTINGS, NAMES, REPO_DIGESTS };
+enum { COUNT, LISTINGS, NAMES, REPO_DIGESTS, FIRSTS, STRANGE_FIRSTS };
 
 static const char *const sql[] = {
     [COUNT] = "SELECT count(*) FROM listing",
@@ -16,6 +16,14 @@ static const char *const sql[] = {
     [REPO_DIGESTS] = "SELECT r.listing_id, i.digest, t.text, r.digest FROM listing_repo_digest r "
                      "JOIN listing l ON l.id = r.listing_id JOIN image i ON i.id = l.image_id "
                      "JOIN name t ON t.id = r.name_id",
+    [FIRSTS] = "SELECT listing_id, of_root FROM listing_first",
+    /* Whose store it was then is not kept: only that it did list it then. */
+    [STRANGE_FIRSTS] =
+        "SELECT printf('listing_first: store %d did not list listing %d at %d', f.store_id,"
+        " f.listing_id, f.at_s) FROM listing_first f WHERE f.of_root NOT IN (0, 1)"
+        " OR NOT EXISTS (SELECT 1 FROM presence p WHERE p.store_id = f.store_id"
+        "  AND p.listing_id = f.listing_id AND p.from_s <= f.at_s"
+        "  AND (p.gone_s IS NULL OR p.gone_s >= f.at_s))",
 };
 const struct store_sql store_sql_check_listings = STORE_SQL(sql);
 
@@ -113,6 +121,20 @@ static int add_repo_digests(struct checking *c, struct check_listings *l, struct
     return more;
 }
 
+static int load_firsts(struct checking *c, struct check_listings *l, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(c->store, STORE_SET_check_listings, FIRSTS);
+    int more;
+
+    while ((more = stmt_row(&st, err)) > 0) {
+        uint32_t at = check_place(&l->ids, stmt_get_int(&st, 0));
+
+        if (at != CHECK_NOWHERE)
+            l->list[at].first[stmt_get_int(&st, 1) != 0] = true;
+    }
+    return more;
+}
+
 /* ---- distinctness ------------------------------------------------------------------------------
  */
 
@@ -150,7 +172,8 @@ int check_listings_load(struct checking *c, const struct check_ids *images, stru
 {
     *out = (struct check_listings){0};
     if (load_listings(c, images, arena, out, err) != 0 || add_names(c, out, err) != 0 ||
-        add_repo_digests(c, out, err) != 0)
+        add_repo_digests(c, out, err) != 0 || load_firsts(c, out, err) != 0 ||
+        check_rows_of(c, STORE_SET_check_listings, STRANGE_FIRSTS, err) != 0)
         return -1;
     return find_doubles(c, out, arena, err);
 }

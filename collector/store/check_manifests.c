@@ -9,7 +9,8 @@ static const char *const sql[] = {
     [STRAY] = "SELECT printf('manifest: %s without a document that is believed', "
               "lower(hex(m.digest))) FROM manifest m WHERE NOT EXISTS (SELECT 1 FROM document d "
               "WHERE d.kind = 2 AND d.digest = m.digest AND d.state <> 4)",
-    [MANIFESTS] = "SELECT d.id, d.kind, d.bytes, m.id, m.config, m.layer_count FROM document d "
+    [MANIFESTS] = "SELECT d.id, d.kind, d.bytes, m.id, m.config, m.layer_count, d.digest "
+                  "FROM document d "
                   "LEFT JOIN manifest m ON m.digest = d.digest "
                   "WHERE d.kind IN (2, 3) AND d.state <> 4",
     [BLOBS] = ("SELECT position, digest, bytes, media_type FROM manifest_blob "
@@ -55,12 +56,14 @@ static int check_manifest(struct checking *c, const struct stmt *st, struct err 
     AUTO(arena_close) struct arena *arena = NULL;
     long long document = stmt_get_int(st, 0), id = stmt_get_int(st, 3);
     struct manifest m;
-    struct digest config;
+    struct digest config, digest;
     struct err why;
     const void *data;
     size_t len;
     bool read;
 
+    if (stmt_get_digest(st, 6, &digest, err) != 0)
+        return -1;
     if (arena_open(&arena, MANIFEST_ARENA_BYTES, err) != 0)
         return -1;
     data = stmt_get_blob(st, 2, &len);
@@ -68,6 +71,8 @@ static int check_manifest(struct checking *c, const struct stmt *st, struct err 
     if (read && stmt_get_int(st, 1) != m.kind)
         check_find(c, "document: %lld: kind expected %d, got %lld", document, m.kind,
                    (long long)stmt_get_int(st, 1));
+    if (check_provenance_of(c, &digest, read ? &m : NULL, err) != 0)
+        return -1;
     if (stmt_is_null(st, 3) == (read && m.kind == REC_DOC_MANIFEST)) {
         check_find(c, "manifest: of document %lld: %s", document, id == 0 ? "missing" : "too much");
         return 0;
@@ -78,7 +83,9 @@ static int check_manifest(struct checking *c, const struct stmt *st, struct err 
         return -1;
     if (!digest_eq(&config, &m.config) || stmt_get_int(st, 5) != (int64_t)m.blob_count)
         check_find(c, "manifest: %lld: not what its document says", id);
-    return check_blobs(c, id, &m, err);
+    if (check_blobs(c, id, &m, err) != 0)
+        return -1;
+    return check_evidence_of_manifest(c, &digest, &m, arena, err);
 }
 
 int check_manifests(struct checking *c, struct err *err)

@@ -12,7 +12,7 @@ enum { IMAGE_COUNT, IMAGES, STORES, ROWS, EXCEPTIONS, ALL_ROWS };
 static const char *const sql[] = {
     [IMAGE_COUNT] = "SELECT count(*) FROM image",
     [IMAGES] = "SELECT id FROM image ORDER BY id",
-    [STORES] = "SELECT id, sum, gone_s FROM store ORDER BY id",
+    [STORES] = "SELECT id, sum, gone_s, owner = 0 FROM store ORDER BY id",
     [ROWS] = "SELECT listing_id, from_s, since_s, gone_after_s, gone_s FROM presence "
              "WHERE store_id = ?",
     [EXCEPTIONS] = "SELECT e.kind, c.digest, l.diff FROM exception e "
@@ -44,7 +44,7 @@ struct pass {
 
 struct place {
     int64_t id; /* of the store */
-    bool gone;
+    bool gone, of_root;
     struct setsum sum; /* of what is open in it, and its exceptions */
 };
 
@@ -77,6 +77,9 @@ static void count_open(struct pass *p, struct place *place, const struct check_l
 {
     for (int i = 0; i < 4; i++)
         place->sum.lane[i] += listing->sum.lane[i];
+    if (!listing->first[place->of_root])
+        check_find(p->c, "listing_first: store %lld lists image %lld, and nobody was the first",
+                   (long long)place->id, (long long)listing->image_id);
     if (place->gone)
         check_find(p->c, "presence: store %lld is gone, image %lld in it is not",
                    (long long)place->id, (long long)listing->image_id);
@@ -235,7 +238,9 @@ static const char *sum_text(const struct setsum *sum, char out[DIGEST_HEX + 1])
 
 static int check_store(struct pass *p, const struct stmt *st, struct err *err)
 {
-    struct place place = {.id = stmt_get_int(st, 0), .gone = !stmt_is_null(st, 2)};
+    struct place place = {.id = stmt_get_int(st, 0),
+                          .gone = !stmt_is_null(st, 2),
+                          .of_root = stmt_get_int(st, 3) != 0};
     char expected[DIGEST_HEX + 1], got[DIGEST_HEX + 1];
     struct setsum stored;
 

@@ -8,6 +8,8 @@
 #define COLLECTOR_STORE_CHECK_PRIVATE_H
 
 #include "collector/store/check.h"
+#include "collector/store/config_parse.h"
+#include "collector/store/manifest_parse.h"
 #include "collector/store/statements.h"
 
 struct checking {
@@ -34,8 +36,20 @@ int check_chains(struct checking *c, struct err *err);    /* chainIDs from paren
 int check_documents(struct checking *c, struct err *err); /* documents from their bytes */
 int check_images(struct checking *c, struct err *err);    /* images from their documents */
 int check_manifests(struct checking *c, struct err *err); /* manifests from their documents */
+int check_evidence(struct checking *c, struct err *err);  /* rows of what nobody read */
 int check_counts(struct checking *c, struct err *err);    /* counters from what stores hold */
 int check_exact(struct checking *c, struct err *err);     /* thorough: the same in plain SQL */
+
+/* What an image says of its base, as these parts read its document. Texts go to the arena. */
+int check_evidence_of_image(struct checking *c, long long id, const struct config *config,
+                            struct arena *arena, struct err *err);
+int check_evidence_of_manifest(struct checking *c, const struct digest *digest,
+                               const struct manifest *m, struct arena *arena, struct err *err);
+
+/* What the document lists of attestations; `m` NULL: it cannot be read. */
+int check_provenance_of(struct checking *c, const struct digest *digest, const struct manifest *m,
+                        struct err *err);
+int check_provenance(struct checking *c, struct err *err); /* rows of what nobody read */
 
 /* ---- ids and their places ----------------------------------------------------------------------
  */
@@ -58,6 +72,7 @@ struct check_listing {
     int64_t image_id;
     uint32_t image;    /* its place */
     struct setsum sum; /* of all it says: its part of the digest of a store that holds it */
+    bool first[2];     /* [whether root's]: the first such store that listed it is told */
 };
 
 struct check_listings {

@@ -39,7 +39,9 @@ static int parse_words(const json_t *root, struct arena *arena, struct config *o
         take_text(root, "architecture", CONFIG_WORD_BYTES, false, arena, &out->arch, err) != 0 ||
         take_text(root, "variant", CONFIG_WORD_BYTES, false, arena, &out->variant, err) != 0 ||
         take_text(root, "created", CONFIG_WORD_BYTES, false, arena, &out->created, err) != 0 ||
-        take_text(root, "author", CONFIG_LINE_BYTES, true, arena, &out->author, err) != 0)
+        take_text(root, "author", CONFIG_LINE_BYTES, true, arena, &out->author, err) != 0 ||
+        take_text(root, "moby.buildkit.buildinfo.v1", CONFIG_TEXT_BYTES, false, arena,
+                  &out->build_info, err) != 0)
         return -1;
     parse_created(out);
     return 0;

@@ -41,6 +41,7 @@ struct config {
     size_t step_count;
     struct rec_pair *labels; /* sorted by key, unique */
     size_t label_count;
+    const char *build_info; /* moby.buildkit.buildinfo.v1 as it stands there; NULL: not said */
 };
 
 /* ERR_CORRUPT: not an image config, and why. ERR_LIMIT: more than is taken. */

@@ -6,7 +6,7 @@
 #include "collector/store/content.h"
 #include "collector/store/store_private.h"
 
-enum { LISTING_ADD, NAME_ADD, REPO_DIGEST_ADD };
+enum { LISTING_ADD, NAME_ADD, REPO_DIGEST_ADD, FIRST_ADD };
 
 static const char *const sql[] = {
     [LISTING_ADD] = "INSERT INTO listing (image_id, identity, unpacked, parent_id) "
@@ -14,6 +14,8 @@ static const char *const sql[] = {
     [NAME_ADD] = "INSERT INTO listing_name (listing_id, name_id) VALUES (?, ?)",
     [REPO_DIGEST_ADD] = "INSERT INTO listing_repo_digest (listing_id, name_id, digest) "
                         "VALUES (?, ?, ?)",
+    [FIRST_ADD] = "INSERT INTO listing_first (listing_id, of_root, store_id, at_s) "
+                  "VALUES (?, ?, ?, ?)",
 };
 const struct store_sql store_sql_listing = STORE_SQL(sql);
 
@@ -137,4 +139,21 @@ int listing_put(struct store *s, const struct rec_image *image, int64_t at_s, ui
     if (*id == 0)
         return add(s, image, key, at_s, id, err);
     return content_said(s, mirror_listing(s->mirror, *id)->image, image->identity, err);
+}
+
+int listing_said(struct store *s, uint32_t listing, int64_t store_id, int64_t at_s, struct err *err)
+{
+    bool of_root = mirror_store(s->mirror, store_id)->owner == 0;
+    struct stmt st;
+
+    if (mirror_listing(s->mirror, listing)->first_known[of_root])
+        return 0;
+    st = stmt_use(s, STORE_SET_listing, FIRST_ADD);
+    stmt_int(&st, listing);
+    stmt_int(&st, of_root);
+    stmt_int(&st, store_id);
+    stmt_int(&st, at_s);
+    if (stmt_run(&st, err) != 0)
+        return -1;
+    return mirror_set_first_known(s->mirror, listing, of_root, err);
 }

@@ -64,6 +64,95 @@ static int take_blobs(const json_t *root, struct arena *arena, struct manifest *
     return 0;
 }
 
+/* ---- attestations ---------------------------------------------------------------------------- */
+
+static bool has_digest(const struct digest *list, size_t count, const struct digest *d)
+{
+    for (size_t i = 0; i < count; i++)
+        if (digest_eq(&list[i], d))
+            return true;
+    return false;
+}
+
+/* Whether the layer is a statement of where an image comes from, of any version. */
+static bool is_provenance(const json_t *layer)
+{
+    static const char predicate[] = "https://slsa.dev/provenance/";
+    const char *type = json_str(layer, "mediaType");
+    const char *about = json_str(json_obj(layer, "annotations"), "in-toto.io/predicate-type");
+
+    return type != NULL && strcmp(type, "application/vnd.in-toto+json") == 0 && about != NULL &&
+           strncmp(about, predicate, sizeof(predicate) - 1) == 0;
+}
+
+static void take_provenances(const json_t *root, struct manifest *out)
+{
+    const json_t *list = json_arr(root, "layers");
+
+    for (size_t i = 0; i < out->blob_count; i++) {
+        const struct digest *digest = &out->blobs[i].digest;
+
+        if (is_provenance(json_array_get(list, i)) &&
+            out->provenance_count < MANIFEST_PROVENANCES_MAX &&
+            !has_digest(out->provenances, out->provenance_count, digest))
+            out->provenances[out->provenance_count++] = *digest;
+    }
+}
+
+/* A text that is a digest. */
+static bool read_digest(const char *text, struct digest *out)
+{
+    return text != NULL && digest_parse(out, text, strlen(text), false, NULL) == 0;
+}
+
+static bool read_attestation(const json_t *entry, struct manifest_attestation *out)
+{
+    const json_t *notes = json_obj(entry, "annotations");
+    const char *type = json_str(notes, "vnd.docker.reference.type");
+
+    return type != NULL && strcmp(type, "attestation-manifest") == 0 &&
+           read_digest(json_str(entry, "digest"), &out->manifest) &&
+           read_digest(json_str(notes, "vnd.docker.reference.digest"), &out->subject);
+}
+
+static bool has_attestation(const struct manifest *m, const struct manifest_attestation *a)
+{
+    for (size_t i = 0; i < m->attestation_count; i++)
+        if (digest_eq(&m->attestations[i].manifest, &a->manifest) &&
+            digest_eq(&m->attestations[i].subject, &a->subject))
+            return true;
+    return false;
+}
+
+static int take_attestations(const json_t *list, struct arena *arena, struct manifest *out,
+                             struct err *err)
+{
+    struct manifest_attestation found;
+
+    out->attestations =
+        arena_array(arena, MANIFEST_ATTESTATIONS_MAX, sizeof(*out->attestations), err);
+    if (out->attestations == NULL)
+        return -1;
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (read_attestation(json_array_get(list, i), &found) &&
+            out->attestation_count < MANIFEST_ATTESTATIONS_MAX && !has_attestation(out, &found))
+            out->attestations[out->attestation_count++] = found;
+    return 0;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+static int take_annotation(const json_t *root, const char *key, struct arena *arena,
+                           const char **out, struct err *err)
+{
+    const char *text = json_str(json_obj(root, "annotations"), key);
+
+    if (text == NULL)
+        return 0;
+    *out = rec_text_clean(arena, text, strlen(text), MANIFEST_LINE_BYTES, false, err);
+    return *out != NULL ? 0 : -1;
+}
+
 int manifest_parse(struct manifest *out, const uint8_t *data, size_t len, struct arena *arena,
                    struct err *err)
 {
@@ -79,11 +168,15 @@ int manifest_parse(struct manifest *out, const uint8_t *data, size_t len, struct
         if (config != NULL || json_arr(root, "layers") != NULL)
             return err_set(err, ERR_CORRUPT, "a manifest and an index at once");
         out->kind = REC_DOC_INDEX;
-        return 0;
+        return take_attestations(json_arr(root, "manifests"), arena, out, err);
     }
     if (config == NULL)
         return err_set(err, ERR_CORRUPT, "neither a manifest nor an index: no config");
-    if (take_digest(config, "its config", &out->config, err) != 0)
+    if (take_digest(config, "its config", &out->config, err) != 0 ||
+        take_annotation(root, MANIFEST_BASE_NAME, arena, &out->base_name, err) != 0 ||
+        take_annotation(root, MANIFEST_BASE_DIGEST, arena, &out->base_digest, err) != 0 ||
+        take_blobs(root, arena, out, err) != 0)
         return -1;
-    return take_blobs(root, arena, out, err);
+    take_provenances(root, out);
+    return 0;
 }

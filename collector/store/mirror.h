@@ -39,6 +39,7 @@ struct mirror_listing {
     uint32_t image, parent; /* parent: an image, 0 none */
     bool by_config, unpacked, named;
     bool manifests_known; /* found so: nobody has to be asked for what its digests name */
+    bool first_known[2];  /* [whether root's]: the first such store that lists it is written */
 };
 
 struct mirror_chain {
@@ -185,6 +186,7 @@ int mirror_set_identity(struct mirror *m, int64_t image, enum rec_identity ident
                         struct err *err);
 int mirror_set_image_ask(struct mirror *m, int64_t image, uint32_t ask, struct err *err);
 int mirror_set_manifests_known(struct mirror *m, int64_t listing, struct err *err);
+int mirror_set_first_known(struct mirror *m, int64_t listing, bool of_root, struct err *err);
 int mirror_set_layer_ask(struct mirror *m, int64_t layer, uint32_t ask, struct err *err);
 int mirror_set_chain_layer(struct mirror *m, int64_t chain, uint32_t layer, struct err *err);
 int mirror_set_claimed(struct mirror *m, int64_t chain, uint32_t layer, struct err *err);

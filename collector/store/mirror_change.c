@@ -180,6 +180,16 @@ int mirror_set_manifests_known(struct mirror *m, int64_t listing, struct err *er
     return 0;
 }
 
+int mirror_set_first_known(struct mirror *m, int64_t listing, bool of_root, struct err *err)
+{
+    struct mirror_listing *l = change(m, MIRROR_LISTINGS, listing, err);
+
+    if (l == NULL)
+        return -1;
+    l->first_known[of_root] = true;
+    return 0;
+}
+
 int mirror_set_layer_ask(struct mirror *m, int64_t layer, uint32_t ask, struct err *err)
 {
     struct mirror_layer *l = change(m, MIRROR_LAYERS, layer, err);

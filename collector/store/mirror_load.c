@@ -14,6 +14,7 @@ enum {
     CHAINS,
     IMAGES,
     IMAGE_CHAINS,
+    FIRSTS,
     HOSTS,
     STORES,
     PRESENT,
@@ -30,6 +31,7 @@ static const char *const sql[] = {
         "SELECT i.id, i.digest, i.identity, i.parsed, d.state, d.incarnation_id FROM image i "
         "LEFT JOIN document d ON d.kind = 1 AND d.digest = i.digest ORDER BY i.id",
     [IMAGE_CHAINS] = "SELECT image_id, chain_id FROM image_chain ORDER BY image_id, position",
+    [FIRSTS] = "SELECT listing_id, of_root FROM listing_first",
     [HOSTS] = "SELECT id, retired_s IS NULL AND ended_s IS NULL FROM host ORDER BY id",
     [STORES] = "SELECT s.id, i.host_id, s.owner, s.engine FROM store s "
                "JOIN incarnation i ON i.id = s.incarnation_id ORDER BY s.id",
@@ -168,6 +170,13 @@ static int listing_row(void *arg, int64_t id, int64_t image_id, const struct rec
         return -1;
     key = (struct buf){0};
     return 0;
+}
+
+static int first_row(struct loading *l, const struct stmt *st, struct err *err)
+{
+    if (need_row(l, MIRROR_LISTINGS, stmt_get_int(st, 0), err) != 0)
+        return -1;
+    return mirror_set_first_known(l->m, stmt_get_int(st, 0), stmt_get_int(st, 1) != 0, err);
 }
 
 static int host_row(struct loading *l, const struct stmt *st, struct err *err)
@@ -318,7 +327,8 @@ static int load_all(struct loading *l, struct err *err)
         load_rows(l, CHAINS, chain_row, NULL, err) != 0 ||
         load_rows(l, IMAGES, image_row, NULL, err) != 0 ||
         load_rows(l, IMAGE_CHAINS, image_chain_row, chains_whole, err) != 0 ||
-        load_listings(l, err) != 0 || load_rows(l, HOSTS, host_row, NULL, err) != 0 ||
+        load_listings(l, err) != 0 || load_rows(l, FIRSTS, first_row, NULL, err) != 0 ||
+        load_rows(l, HOSTS, host_row, NULL, err) != 0 ||
         load_rows(l, STORES, store_row, NULL, err) != 0 ||
         load_rows(l, PRESENT, present_row, held_whole, err) != 0 ||
         load_rows(l, EXCEPTIONS, exception_row, exceptions_whole, err) != 0 ||

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "collector/store/listing.h"
 #include "collector/store/store_private.h"
 
 #define MS_PER_SECOND 1000
@@ -160,14 +161,27 @@ static void bind_attributes(struct stmt *st, const struct rec_store *r)
     stmt_int(st, (int64_t)r->problems_more);
 }
 
+/* Now it is a store of root's, or of another user's, that lists what it holds. */
+static int note_listings(struct store *s, int64_t store_id, int64_t at_s, struct err *err)
+{
+    const struct mirror_store *held = mirror_store(s->mirror, store_id);
+
+    for (uint32_t i = 0; i < held->listing_count; i++)
+        if (listing_said(s, held->listings[i], store_id, at_s, err) != 0)
+            return -1;
+    return 0;
+}
+
 /* What the counters need to know of a store; only a real change costs them anything. */
-static int note_place(struct store *s, int64_t store_id, const struct rec_store *r, struct err *err)
+static int note_place(struct store *s, int64_t store_id, const struct rec_store *r, int64_t at_s,
+                      struct err *err)
 {
     if (mirror_is_place(s->mirror, store_id, r->owner, r->engine))
         return 0;
-    if (tally_take_store(s->tally, s->mirror, store_id, err) != 0)
+    if (tally_take_store(s->tally, s->mirror, store_id, err) != 0 ||
+        mirror_set_place(s->mirror, store_id, r->owner, r->engine, err) != 0)
         return -1;
-    return mirror_set_place(s->mirror, store_id, r->owner, r->engine, err);
+    return note_listings(s, store_id, at_s, err);
 }
 
 static int host_of(struct store *s, int64_t incarnation_id, int64_t *host_id, struct err *err)
@@ -282,7 +296,7 @@ int place_put(struct store *s, int64_t incarnation_id, const struct rec_store *r
     } else if (set_store(s, out, r, at_s, err) != 0) {
         return -1;
     }
-    if (note_place(s, out->id, r, err) != 0 || put_problems(s, out->id, r, err) != 0)
+    if (note_place(s, out->id, r, at_s, err) != 0 || put_problems(s, out->id, r, err) != 0)
         return -1;
     return mirror_set_attributes(s->mirror, out->id, hash, err);
 }

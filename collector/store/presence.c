@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/store/listing.h"
 #include "collector/store/store_private.h"
 #include "common/check.h"
 
@@ -125,7 +126,9 @@ static int begin(const struct presence_at *at, uint32_t listing, int64_t since_s
     stmt_int(&st, listing);
     stmt_int(&st, at->at_s);
     stmt_int_if(&st, since_s != 0 && since_s != at->at_s, since_s);
-    return stmt_run(&st, err);
+    if (stmt_run(&st, err) != 0)
+        return -1;
+    return listing_said(at->store, listing, at->store_id, at->at_s, err);
 }
 
 static void bind_end(struct stmt *st, const struct presence_at *at)

@@ -48,7 +48,7 @@ static int listing_row(struct reading *r, const struct stmt *st, struct err *err
     if (read_reference(&r->listings, st, 0, &listing, err) != 0)
         return -1;
     r->counted->listings[listing].stores = stmt_get_int(st, 1);
-    r->listing_list[listing].there = stmt_get_int(st, 1) > 0;
+    r->f->said[listing].stores = stmt_get_int(st, 1);
     return 0;
 }
 
@@ -84,18 +84,18 @@ static int prepare(struct reading *r, struct err *err)
     c->chains = arena_array(r->arena, r->f->chain_count, sizeof(*c->chains), err);
     c->layers = arena_array(r->arena, r->f->layer_count, sizeof(*c->layers), err);
     c->images = arena_array(r->arena, r->f->image_count, sizeof(*c->images), err);
-    c->listings = arena_array(r->arena, r->listing_count, sizeof(*c->listings), err);
+    c->listings = arena_array(r->arena, r->f->said_count, sizeof(*c->listings), err);
     if (c->chains == NULL || c->layers == NULL || c->images == NULL || c->listings == NULL)
         return -1;
-    c->listing_count = r->listing_count;
-    for (size_t i = 0; i < r->listing_count; i++) {
-        const struct read_listing *l = &r->listing_list[i];
+    c->listing_count = r->f->said_count;
+    for (size_t i = 0; i < r->f->said_count; i++) {
+        const struct fleet_said *said = &r->f->said[i];
 
         c->listings[i] = (struct counted_listing){
-            .image = l->image,
-            .unpacked = l->unpacked,
-            .names = l->said.count > 0 ? r->f->place_names + l->said.first : NULL,
-            .name_count = l->said.count};
+            .image = said->image,
+            .unpacked = r->listing_list[i].unpacked,
+            .names = said->names.count > 0 ? r->f->place_names + said->names.first : NULL,
+            .name_count = said->names.count};
     }
     return 0;
 }

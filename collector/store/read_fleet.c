@@ -80,6 +80,8 @@ static int read_store(struct reading *r, uint32_t store, unsigned what, struct e
 {
     struct fleet_store *s = &r->f->stores[store];
 
+    if (r->options->as_of_s != 0)
+        what = 0; /* only now is known */
     s->presences = s->exceptions = s->measured = s->containers = s->spaces = (struct fleet_run){0};
     if (!s->present)
         return 0;
@@ -89,20 +91,29 @@ static int read_store(struct reading *r, uint32_t store, unsigned what, struct e
     return (what & READ_CONTAINERS) ? read_containers_in(r, store, err) : 0;
 }
 
+/* What both ways of reading begin with. */
+static int read_common(struct reading *r, struct err *err)
+{
+    if (read_hosts(r, err) != 0 || read_content(r, err) != 0 || read_evidence(r, err) != 0)
+        return -1;
+    return read_listings(r, err);
+}
+
 static int read_all(struct reading *r, struct err *err)
 {
-    if (read_hosts(r, err) != 0 || read_content(r, err) != 0 || read_listings(r, err) != 0)
+    if (read_common(r, err) != 0)
         return -1;
+    r->counts_stores = true;
     for (uint32_t s = 0; s < r->f->store_count; s++)
         if (read_store(r, s, READ_PLACES | READ_CONTAINERS, err) != 0)
             return -1;
-    return read_said(r, err);
+    r->counts_stores = false;
+    return read_distinct_said(r, err);
 }
 
 static int read_distinct(struct reading *r, struct err *err)
 {
-    if (read_hosts(r, err) != 0 || read_content(r, err) != 0 || read_listings(r, err) != 0 ||
-        read_counts(r, err) != 0 || read_said(r, err) != 0)
+    if (read_common(r, err) != 0 || read_counts(r, err) != 0 || read_distinct_said(r, err) != 0)
         return -1;
     return read_unable(r, err);
 }
@@ -113,7 +124,7 @@ static struct reading *new_reading(struct store *s, struct fleet *out,
 {
     struct reading *r = arena_alloc(arena, sizeof(*r), err);
 
-    *out = (struct fleet){.now_s = options->now_s};
+    *out = (struct fleet){.now_s = options->as_of_s != 0 ? options->as_of_s : options->now_s};
     if (r != NULL)
         *r = (struct reading){.store = s, .f = out, .arena = arena, .options = options};
     return r;
@@ -136,7 +147,7 @@ int read_counted(struct store *s, struct fleet *out, struct counted *counted,
 {
     struct reading *r = new_reading(s, out, options, arena, err);
 
-    check(options->label_count == 0);
+    check(options->label_count == 0 && options->as_of_s == 0);
     *counted = (struct counted){0};
     if (r == NULL)
         return -1;

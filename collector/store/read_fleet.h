@@ -17,6 +17,7 @@ struct reading;
 
 struct read_options {
     int64_t now_s;
+    int64_t as_of_s;               /* the fleet as it was then; 0: now */
     const struct rec_pair *labels; /* only hosts that have all of these */
     size_t label_count;
     int64_t fresh_within_s; /* of read_counted(): coverage.h */
@@ -28,13 +29,20 @@ struct read_options {
 
 /* Reads everything of the hosts that have the labels into `arena`, within the caller's transaction.
  * ERR_CORRUPT where rows point to rows that are not there. Memory: what is distinct, plus some 50
- * bytes for each image and 24 for each measured copy of each store. */
+ * bytes for each image and 24 for each measured copy of each store.
+ *
+ * As of a past time: now_s of the fleet is that time; hosts, stores and presence are those of that
+ * second (an image counts until the first look without it). Measured copies, exceptions,
+ * containers, spaces and problems of the past are not known: there are none. A store's state is the
+ * one it has had since then, else taken for good; labels and texts are of today, and so is all
+ * content, with what was said of it ever (fleet_first tells since when). A host that was retired
+ * and came back was there all the time. */
 int read_fleet(struct store *s, struct fleet *out, const struct read_options *options,
                struct reading **reading, struct arena *arena, struct err *err);
 
 /* The same without presence, copies, containers and spaces: their counters instead, over the whole
  * fleet, so `options` may name no labels. Presence is read of those hosts only that coverage asks
- * for. Memory and time: what is distinct, and some 400 bytes for each host. */
+ * for. Memory and time: what is distinct, and some 400 bytes for each host. Only as of now. */
 int read_counted(struct store *s, struct fleet *out, struct counted *counted,
                  const struct read_options *options, struct reading **reading, struct arena *arena,
                  struct err *err);
@@ -48,9 +56,13 @@ enum {
 /* The presence of one host, and `what` else, in a fleet that shares all the rest with the one that
  * was read; `out` may be that one. Other hosts have no presence in it: the runs of their stores,
  * and of this host's in every fleet that shares them, hold no longer. The lists lie in `arena`,
- * which may end before the next host. */
+ * which may end before the next host. As of a past time where the fleet is. */
 int read_one_host(const struct reading *reading, struct fleet *out, uint32_t host, unsigned what,
                   struct arena *arena, struct err *err);
+
+/* Marks in `said` (parallel to the fleet's) what a marked store (`stores`, parallel to the fleet's)
+ * lists now, or ever did. */
+int read_said_by(const struct reading *reading, const bool *stores, bool *said, struct err *err);
 
 /* Marks the hosts with a store that says of a chain that no image needs it; `hosts` is parallel to
  * the fleet's. */

@@ -15,9 +15,9 @@ enum { HOSTS, HOSTS_WHOLE, HOST_WHOLE, STORES, STORES_WHOLE, STORE_WHOLE, PROBLE
     "(SELECT n.id FROM incarnation n WHERE n.host_id = h.id "                                      \
     "ORDER BY n.ended_s IS NULL DESC, n.last_s DESC, n.id DESC LIMIT 1) "
 #define STORE_COLUMNS                                                                              \
-    "SELECT s.id, i.host_id, s.gone_s, i.ended_s IS NULL, s.state, s.problems_more, s.sample, "    \
+    "SELECT s.id, i.host_id, s.gone_s, i.ended_s, s.state, s.problems_more, s.sample, "            \
     "s.owner, s.look_s, s.engine, s.root"
-#define STORE_MORE ", s.state_s, s.version, s.driver, s.space, s.fs_type, s.error"
+#define STORE_MORE ", s.state_s, s.version, s.driver, s.space, s.fs_type, s.error, s.first_s"
 #define STORE_TABLES " FROM store s JOIN incarnation i ON i.id = s.incarnation_id "
 
 static const char *const sql[] = {
@@ -33,8 +33,54 @@ const struct store_sql store_sql_hosts = STORE_SQL(sql);
 
 static bool reads_whole(const struct reading *r)
 {
-    return r->options->texts || r->options->label_count > 0;
+    return r->options->texts || r->options->label_count > 0 || r->options->as_of_s != 0;
 }
+
+/* ---- the past -------------------------------------------------------------------------------- */
+
+/* A time that was still to come is none. */
+static int64_t not_after(int64_t at_s, int64_t as_of_s)
+{
+    return at_s > as_of_s ? 0 : at_s;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The host as it was then. One that was to come is none that anybody asks for. */
+static void take_host_back(const struct reading *r, struct fleet_host *h)
+{
+    int64_t then = r->options->as_of_s;
+
+    if (then == 0)
+        return;
+    h->retired_s = not_after(h->retired_s, then);
+    h->ended_s = not_after(h->ended_s, then);
+    h->last_s = earlier(h->last_s, then);
+    h->selected = h->selected && h->first_s <= then;
+}
+
+/* The store as it was then, on a host that is so. What has been the matter with it since a later
+ * time was not yet; what was then is not known. */
+static void take_store_back(const struct reading *r, struct fleet_store *s)
+{
+    int64_t then = r->options->as_of_s;
+
+    if (then == 0)
+        return;
+    s->gone_s = not_after(s->gone_s, then);
+    s->look_s = earlier(s->look_s, then);
+    s->problem_count = s->problems_more = 0;
+    if (s->state_s <= then)
+        return;
+    s->state = REC_STORE_OK;
+    s->state_s = 0;
+    s->error = "";
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 /* Labels of the host's JSON object; what is no text is left out. Most hosts have none. */
 static int read_labels(struct reading *r, struct fleet_host *h, const char *text, struct err *err)
@@ -127,6 +173,7 @@ static int host_row(struct reading *r, const struct stmt *st, struct err *err)
     if (h->name == NULL || (reads_whole(r) && fill_host(r, h, st, err) != 0))
         return -1;
     h->selected = has_labels(h, r->options);
+    take_host_back(r, h);
     h->present = h->selected && h->retired_s == 0 && h->ended_s == 0;
     return read_ids_add(&r->hosts, h->id, (uint32_t)f->host_count++, r->arena, err);
 }
@@ -152,6 +199,18 @@ static const char *share_text(struct reading *r, const struct stmt *st, int colu
     return before != NULL && strcmp(before, stmt_get_text(st, column)) == 0
                ? before
                : stmt_copy_text(st, column, r->arena, err);
+}
+
+/* Now, or then; sets it back to then. */
+static bool was_there(const struct reading *r, struct fleet_store *s, const struct stmt *st)
+{
+    int64_t then = r->options->as_of_s, ended_s = stmt_get_int(st, 3);
+
+    take_store_back(r, s);
+    if (then != 0)
+        ended_s = not_after(ended_s, then);
+    return r->f->hosts[s->host].present && s->gone_s == 0 && ended_s == 0 &&
+           (then == 0 || stmt_get_int(st, 17) <= then);
 }
 
 static int store_row(struct reading *r, const struct stmt *st, struct err *err)
@@ -184,9 +243,11 @@ static int store_row(struct reading *r, const struct stmt *st, struct err *err)
     if (s->engine == NULL || s->root == NULL ||
         read_reference(&r->hosts, st, 1, &s->host, err) != 0)
         return -1;
-    s->present = f->hosts[s->host].present && s->gone_s == 0 && stmt_get_int(st, 3) != 0;
     f->store_count++;
-    return reads_whole(r) ? fill_store(r, s, st, err) : 0;
+    if (reads_whole(r) && fill_store(r, s, st, err) != 0)
+        return -1;
+    s->present = was_there(r, s, st);
+    return 0;
 }
 
 static int whole_store_row(struct reading *r, const struct stmt *st, struct err *err)
@@ -258,5 +319,5 @@ int read_hosts(struct reading *r, struct err *err)
     if (read_rows(r, STORE_SET_hosts, whole ? STORES_WHOLE : STORES, store_row, err) != 0 ||
         arrange_stores(r, err) != 0)
         return -1;
-    return read_rows(r, STORE_SET_hosts, PROBLEMS, problem_row, err);
+    return r->options->as_of_s == 0 ? read_rows(r, STORE_SET_hosts, PROBLEMS, problem_row, err) : 0;
 }

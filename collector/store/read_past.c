@@ -54,9 +54,10 @@ static int add_past(struct stays *y, const struct stmt *st, uint32_t store, uint
     return 0;
 }
 
-static int add_present(struct stays *y, const struct stmt *st, uint32_t store,
-                       const struct read_listing *l, struct err *err)
+static int add_present(struct stays *y, const struct stmt *st, uint32_t store, uint32_t listing,
+                       struct err *err)
 {
+    const struct read_listing *l = &y->r->listing_list[listing];
     struct fleet *f = y->r->f;
     struct fleet_presence *list =
         read_room(y->r, f->presences, f->presence_count, sizeof(*list), err);
@@ -65,11 +66,11 @@ static int add_present(struct stays *y, const struct stmt *st, uint32_t store,
         return -1;
     f->presences = list;
     list[f->presence_count++] = (struct fleet_presence){.store = store,
-                                                        .image = l->image,
+                                                        .image = f->said[listing].image,
                                                         .parent = l->parent,
                                                         .unpacked = l->unpacked,
                                                         .from_s = stmt_get_int(st, 2),
-                                                        .names = l->said};
+                                                        .names = f->said[listing].names};
     return 0;
 }
 
@@ -77,7 +78,6 @@ static int add_present(struct stays *y, const struct stmt *st, uint32_t store,
 static int stay_row(struct stays *y, const struct stmt *st, struct err *err)
 {
     const struct reading *r = y->r;
-    const struct read_listing *l;
     const struct fleet_store *s;
     uint32_t store, listing;
 
@@ -87,12 +87,12 @@ static int stay_row(struct stays *y, const struct stmt *st, struct err *err)
         return 0;
     if (read_reference(&r->stores, st, 0, &store, err) != 0)
         return -1;
-    l = &r->listing_list[listing];
     s = &r->f->stores[store];
     if (!r->f->hosts[s->host].selected)
         return 0;
-    return s->present && stmt_is_null(st, 4) ? add_present(y, st, store, l, err)
-                                             : add_past(y, st, store, l->image, err);
+    return s->present && stmt_is_null(st, 4)
+               ? add_present(y, st, store, listing, err)
+               : add_past(y, st, store, r->f->said[listing].image, err);
 }
 
 static int read_rows_where(struct stays *y, int index, int64_t listing_id, struct err *err)
@@ -113,13 +113,13 @@ static int read_listed(struct stays *y, const bool *marks, struct err *err)
     const struct reading *r = y->r;
     size_t marked = 0;
 
-    for (size_t i = 0; i < r->listing_count; i++) {
-        y->listed[i] = marks[r->listing_list[i].image];
+    for (size_t i = 0; i < r->f->said_count; i++) {
+        y->listed[i] = marks[r->f->said[i].image];
         marked += y->listed[i];
     }
     if (marked > SEEK_MOST)
         return read_rows_where(y, OF_ALL, 0, err);
-    for (size_t i = 0; i < r->listing_count; i++)
+    for (size_t i = 0; i < r->f->said_count; i++)
         if (y->listed[i] && read_rows_where(y, OF_LISTING, r->listing_list[i].id, err) != 0)
             return -1;
     return 0;
@@ -222,7 +222,7 @@ int read_stays(const struct reading *reading, struct fleet *f, struct past *out,
     read_forget(f);
     r.f = f;
     r.arena = arena;
-    y.listed = arena_array(arena, r.listing_count, sizeof(bool), err);
+    y.listed = arena_array(arena, r.f->said_count, sizeof(bool), err);
     if (y.listed == NULL || read_listed(&y, marks, err) != 0 || arrange_presences(&r, err) != 0)
         return err_wrap(err, "read where images are");
     drop_lasting(out, f);

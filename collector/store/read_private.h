@@ -9,12 +9,10 @@
 #include "collector/store/read_ids.h"
 #include "collector/store/statements.h"
 
-struct read_listing { /* an image as hosts list it: a row of `listing` */
+struct read_listing { /* what a row of `listing` has beyond the fleet's `said` */
     int64_t id;
-    uint32_t image, parent;
+    uint32_t parent; /* image */
     bool unpacked;
-    bool there;            /* in a present store */
-    struct fleet_run said; /* its names, in the fleet's place_names */
 };
 
 struct reading {
@@ -24,9 +22,9 @@ struct reading {
     const struct read_options *options;
     struct counted *counted; /* NULL where presence is read, not counters */
     struct read_ids hosts, stores, layers, chains, images, names, listings;
-    struct read_listing *listing_list;
-    size_t listing_count;
-    bool parents_wait; /* a chain came before its parent */
+    struct read_listing *listing_list; /* parallel to the fleet's `said` */
+    bool parents_wait;                 /* a chain came before its parent */
+    bool counts_stores;                /* presence that is read counts for `said` */
 };
 
 /* Reads every row of a statement that has no parameters. `row` returns -1 with *err to end. */
@@ -49,6 +47,7 @@ void *read_room(struct reading *r, void *list, size_t count, size_t size, struct
 /* The steps, in order. */
 int read_hosts(struct reading *r, struct err *err);
 int read_content(struct reading *r, struct err *err);
+int read_evidence(struct reading *r, struct err *err);
 int read_listings(struct reading *r, struct err *err);
 
 /* The counters, then the presence of hosts that could not confirm an unconfirmed config
@@ -58,7 +57,7 @@ int read_unable(struct reading *r, struct err *err);
 
 /* Names that images had, and repo digests, as the options want them; once it is known which
  * listings are there. */
-int read_said(struct reading *r, struct err *err);
+int read_distinct_said(struct reading *r, struct err *err);
 
 /* What is in one store: images; exceptions, measured copies and spaces; containers. */
 int read_presences_in(struct reading *r, uint32_t store, struct err *err);

@@ -26,7 +26,10 @@
     X(inventory, STORE_WRITES)                                                                     \
     X(document, STORE_WRITES)                                                                      \
     X(config, STORE_WRITES)                                                                        \
+    X(evidence, STORE_WRITES)                                                                      \
     X(manifest, STORE_WRITES)                                                                      \
+    X(apply_provenance, STORE_WRITES)                                                              \
+    X(provenance, STORE_BOTH)                                                                      \
     X(event, STORE_WRITES)                                                                         \
     X(facts, STORE_WRITES)                                                                         \
     X(use, STORE_WRITES)                                                                           \
@@ -34,23 +37,30 @@
     X(origins, STORE_WRITES)                                                                       \
     X(life, STORE_WRITES)                                                                          \
     X(admin, STORE_WRITES)                                                                         \
+    X(survey, STORE_WRITES)                                                                        \
     X(missing, STORE_WRITES)                                                                       \
     X(check, STORE_BOTH)                                                                           \
     X(check_content, STORE_BOTH)                                                                   \
+    X(check_evidence, STORE_BOTH)                                                                  \
     X(check_exact, STORE_BOTH)                                                                     \
     X(check_listings, STORE_BOTH)                                                                  \
     X(check_manifests, STORE_BOTH)                                                                 \
-    X(check_presence, STORE_BOTH)
+    X(check_presence, STORE_BOTH)                                                                  \
+    X(check_provenance, STORE_BOTH)
 
 /* What answers questions (read*.c). */
 #define STORE_SETS_READ(X)                                                                         \
     X(hosts, STORE_READS)                                                                          \
     X(contents, STORE_READS)                                                                       \
+    X(read_evidence, STORE_READS)                                                                  \
+    X(read_said, STORE_READS)                                                                      \
     X(presences, STORE_READS)                                                                      \
     X(read_counts, STORE_READS)                                                                    \
     X(places, STORE_READS)                                                                         \
     X(read_origins, STORE_READS)                                                                   \
     X(read_blobs, STORE_READS)                                                                     \
+    X(read_steps, STORE_READS)                                                                     \
+    X(read_survey, STORE_READS)                                                                    \
     X(past, STORE_READS)                                                                           \
     X(host, STORE_READS)
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "collector/store/apply_evidence.h"
 #include "collector/store/checkpoint.h"
 #include "collector/store/counts.h"
 #include "collector/store/migrate.h"
@@ -221,7 +222,8 @@ int store_open_writer(struct store **out, const char *path, struct err *err)
         return -1;
     if (connect(s, path, SQLITE_OPEN_READWRITE, err) != 0 || bring_up_to_date(s, err) != 0 ||
         statements_open(s, err) != 0 || add_collector_id(s, err) != 0 ||
-        tally_open(&s->tally, err) != 0 || remember(s, err) != 0)
+        tally_open(&s->tally, err) != 0 || remember(s, err) != 0 ||
+        apply_evidence_again(s, err) != 0)
         return -1;
     *out = steal(&s);
     return 0;
@@ -438,6 +440,11 @@ void store_mark_undo(struct store *s)
 bool store_log_is_long(const struct store *s)
 {
     return s->log_frames > LOG_FRAMES_MAX;
+}
+
+void store_interrupt(struct store *s)
+{
+    sqlite3_interrupt(s->db);
 }
 
 int store_checkpoint(struct store *s, int *left, struct err *err)

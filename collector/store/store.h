@@ -16,7 +16,7 @@
 #include "common/error.h"
 #include "common/record.h"
 
-#define STORE_SCHEMA_VERSION 3
+#define STORE_SCHEMA_VERSION 4
 
 struct store;
 
@@ -51,6 +51,10 @@ void store_rollback(struct store *s);
 int store_mark(struct store *s, struct err *err);
 int store_mark_keep(struct store *s, struct err *err);
 void store_mark_undo(struct store *s);
+
+/* Any thread, while the store is open: makes the statement that runs there, or each of them until
+ * it is closed by its owner, fail with ERR_IO "interrupted". */
+void store_interrupt(struct store *s);
 
 /* A passive checkpoint; *left gets the number of WAL frames not yet copied. Called off the
  * writer's path (checkpoint.h). */

@@ -201,7 +201,7 @@ static void greet(struct bench_rig *r)
 /* Layers are known once an image names them, so documents come first. */
 static void give_content(struct bench_rig *r)
 {
-    const struct catalogue *c = r->catalogue;
+    const struct cat_images *c = r->catalogue;
     size_t count = c->image_count + c->layer_count;
     AUTO_FREE struct bench_job *jobs = new_jobs(count);
 

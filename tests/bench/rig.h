@@ -37,7 +37,7 @@ struct bench_rig {
     uv_loop_t loop;
     struct writer *writer;
     struct arena *arena; /* records of differences, until bench_forget() */
-    struct catalogue *catalogue;
+    struct cat_images *catalogue;
     struct bench_size size;
     struct bench_host *hosts;
     uint64_t rng;

@@ -65,7 +65,7 @@ static size_t flat_bytes(struct rec_content *content)
 int main(int argc, char **argv)
 {
     AUTO(arena_close) struct arena *arena = NULL;
-    AUTO(catalogue_close) struct catalogue *catalogue = NULL;
+    AUTO(catalogue_close) struct cat_images *catalogue = NULL;
     struct wire_agent_msg heartbeat = {.kind = WIRE_HEARTBEAT, .heartbeat = {1000000, 60000}};
     struct holding holding;
     struct rec_content content;

@@ -145,7 +145,7 @@ static int send_use(struct speaker *s, struct err *err)
 /* Sends the copies in batches; their number and bytes together. */
 static int send_copies(struct speaker *s, uint64_t *total, uint64_t *bytes, struct err *err)
 {
-    const struct catalogue *c = s->fleet->catalogue;
+    const struct cat_images *c = s->fleet->catalogue;
     AUTO_FREE struct rec_copy_facts *copies = calloc(REC_BATCH_MAX, sizeof(*copies));
     AUTO_FREE uint8_t *marks = calloc(c->chain_count, 1);
     struct wire_agent_msg m = {.kind = WIRE_COPIES, .copies = {s->holding.key, copies, 0}};

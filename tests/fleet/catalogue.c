@@ -39,7 +39,7 @@ void catalogue_make_layer(struct cat_layer *layer, size_t number, bool os, uint6
 }
 
 /* The chain of `layer` on `parent` (an index + 1, 0: none), made when it is new. */
-static uint32_t need_chain(struct catalogue *c, uint32_t parent, uint32_t layer)
+static uint32_t need_chain(struct cat_images *c, uint32_t parent, uint32_t layer)
 {
     struct cat_chain chain = {.layer = layer};
     uint32_t i = 0;
@@ -58,14 +58,14 @@ static uint32_t need_chain(struct catalogue *c, uint32_t parent, uint32_t layer)
 
 /* ---- images -------------------------------------------------------------------------------- */
 
-static void push(struct catalogue *c, struct cat_image *image, uint32_t layer)
+static void push(struct cat_images *c, struct cat_image *image, uint32_t layer)
 {
     uint32_t parent = image->depth > 0 ? image->chains[image->depth - 1] + 1 : 0;
 
     image->chains[image->depth++] = need_chain(c, parent, layer);
 }
 
-static void choose_layers(struct catalogue *c, size_t number, size_t bases, uint64_t *rng)
+static void choose_layers(struct cat_images *c, size_t number, size_t bases, uint64_t *rng)
 {
     struct cat_image *image = &c->images[number];
     uint32_t base = (uint32_t)(number % bases);
@@ -93,7 +93,7 @@ static json_t *history_of(const struct cat_image *image)
     return history;
 }
 
-static json_t *diff_ids_of(const struct catalogue *c, const struct cat_image *image)
+static json_t *diff_ids_of(const struct cat_images *c, const struct cat_image *image)
 {
     json_t *list = json_array();
     char text[DIGEST_TEXT];
@@ -106,7 +106,7 @@ static json_t *diff_ids_of(const struct catalogue *c, const struct cat_image *im
     return list;
 }
 
-int catalogue_write_config(const struct catalogue *c, struct cat_image *image, size_t filling,
+int catalogue_write_config(const struct cat_images *c, struct cat_image *image, size_t filling,
                            struct err *err)
 {
     AUTO_FREE char *filler = calloc(1, filling + 1);
@@ -145,7 +145,7 @@ static int name_image(struct cat_image *image, size_t number, bool is_base, stru
     return 0;
 }
 
-static int make_image(struct catalogue *c, size_t number, size_t bases, uint64_t *rng,
+static int make_image(struct cat_images *c, size_t number, size_t bases, uint64_t *rng,
                       struct err *err)
 {
     struct cat_image *image = &c->images[number];
@@ -160,7 +160,7 @@ static int make_image(struct catalogue *c, size_t number, size_t bases, uint64_t
                                   err);
 }
 
-static int allocate(struct catalogue *c, size_t images, size_t bases, struct err *err)
+static int allocate(struct cat_images *c, size_t images, size_t bases, struct err *err)
 {
     size_t software = images / 2 + 2;
 
@@ -174,10 +174,10 @@ static int allocate(struct catalogue *c, size_t images, size_t bases, struct err
     return 0;
 }
 
-int catalogue_open(struct catalogue **out, size_t images, size_t bases, uint64_t seed,
+int catalogue_open(struct cat_images **out, size_t images, size_t bases, uint64_t seed,
                    struct err *err)
 {
-    AUTO(catalogue_close) struct catalogue *c = calloc(1, sizeof(*c));
+    AUTO(catalogue_close) struct cat_images *c = calloc(1, sizeof(*c));
     uint64_t rng = seed;
 
     if (c == NULL || allocate(c, images, bases, err) != 0)
@@ -203,7 +203,7 @@ static void close_image(struct cat_image *image)
     free(image->chains);
 }
 
-void catalogue_close(struct catalogue **c)
+void catalogue_close(struct cat_images **c)
 {
     if (*c == NULL)
         return;
@@ -221,14 +221,14 @@ void catalogue_close(struct catalogue **c)
 
 /* ---- finding ------------------------------------------------------------------------------- */
 
-typedef const struct digest *key_fn(const struct catalogue *c, uint32_t number);
+typedef const struct digest *key_fn(const struct cat_images *c, uint32_t number);
 
-static const struct digest *image_id(const struct catalogue *c, uint32_t number)
+static const struct digest *image_id(const struct cat_images *c, uint32_t number)
 {
     return &c->images[number].id;
 }
 
-static const struct digest *layer_diff(const struct catalogue *c, uint32_t number)
+static const struct digest *layer_diff(const struct cat_images *c, uint32_t number)
 {
     return &c->layers[number].facts.diff;
 }
@@ -244,7 +244,7 @@ static int cmp_by_diff(const void *a, const void *b, void *arg)
 }
 
 /* The numbers below `count` in the order of `cmp`; NULL without memory. */
-static uint32_t *sorted(struct catalogue *c, size_t count,
+static uint32_t *sorted(struct cat_images *c, size_t count,
                         int (*cmp)(const void *, const void *, void *))
 {
     uint32_t *numbers = calloc(count + 1, sizeof(*numbers));
@@ -256,7 +256,7 @@ static uint32_t *sorted(struct catalogue *c, size_t count,
     return numbers;
 }
 
-int catalogue_sort(struct catalogue *c, struct err *err)
+int catalogue_sort(struct cat_images *c, struct err *err)
 {
     c->by_id = sorted(c, c->image_count, cmp_by_id);
     c->by_diff = sorted(c, c->layer_count, cmp_by_diff);
@@ -265,7 +265,7 @@ int catalogue_sort(struct catalogue *c, struct err *err)
     return 0;
 }
 
-static bool find(const struct catalogue *c, const uint32_t *numbers, size_t count, key_fn *key_of,
+static bool find(const struct cat_images *c, const uint32_t *numbers, size_t count, key_fn *key_of,
                  const struct digest *key, uint32_t *out)
 {
     size_t low = 0, high = count;
@@ -285,14 +285,14 @@ static bool find(const struct catalogue *c, const uint32_t *numbers, size_t coun
     return false;
 }
 
-struct cat_image *catalogue_find(const struct catalogue *c, const struct digest *id)
+struct cat_image *catalogue_find(const struct cat_images *c, const struct digest *id)
 {
     uint32_t number;
 
     return find(c, c->by_id, c->image_count, image_id, id, &number) ? &c->images[number] : NULL;
 }
 
-struct cat_layer *catalogue_find_layer(const struct catalogue *c, const struct digest *diff)
+struct cat_layer *catalogue_find_layer(const struct cat_images *c, const struct digest *diff)
 {
     uint32_t number;
 

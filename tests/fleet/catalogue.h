@@ -42,7 +42,7 @@ struct cat_image {
     uint32_t asked, given, declined;
 };
 
-struct catalogue {
+struct cat_images {
     struct cat_layer *layers;
     size_t layer_count;
     struct cat_chain *chains;
@@ -55,16 +55,16 @@ struct catalogue {
 };
 
 /* Makes up `images` images on `bases` bases; the same seed makes the same ones. */
-int catalogue_open(struct catalogue **out, size_t images, size_t bases, uint64_t seed,
+int catalogue_open(struct cat_images **out, size_t images, size_t bases, uint64_t seed,
                    struct err *err);
 /* The same without peculiarities, for fleets of any size: each image has ten layers, the lower five
  * of them those of one of the bases. */
-int catalogue_open_power(struct catalogue **out, size_t images, size_t bases, uint64_t seed,
+int catalogue_open_power(struct cat_images **out, size_t images, size_t bases, uint64_t seed,
                          struct err *err);
 /* Reads a prepared file (catalogue_file.c says which). A layer's bytes are nominal, and a copy
  * takes as many. */
-int catalogue_read(struct catalogue **out, const char *path, struct err *err);
-void catalogue_close(struct catalogue **c);
+int catalogue_read(struct cat_images **out, const char *path, struct err *err);
+void catalogue_close(struct cat_images **c);
 
 /* ---- for those who make one ---- */
 
@@ -72,16 +72,16 @@ void catalogue_close(struct catalogue **c);
 void catalogue_make_layer(struct cat_layer *layer, size_t number, bool os, uint64_t *rng);
 /* Makes the config, and so the ID, of an image with names and chains; `filling` bytes longer than
  * it needs to be. */
-int catalogue_write_config(const struct catalogue *c, struct cat_image *image, size_t filling,
+int catalogue_write_config(const struct cat_images *c, struct cat_image *image, size_t filling,
                            struct err *err);
 /* Makes the indices once images and layers are there. */
-int catalogue_sort(struct catalogue *c, struct err *err);
+int catalogue_sort(struct cat_images *c, struct err *err);
 
 /* ---- for those who use it ---- */
 
 /* The image of this ID, or NULL. */
-struct cat_image *catalogue_find(const struct catalogue *c, const struct digest *id);
+struct cat_image *catalogue_find(const struct cat_images *c, const struct digest *id);
 /* The layer of this diffID, or NULL. */
-struct cat_layer *catalogue_find_layer(const struct catalogue *c, const struct digest *diff);
+struct cat_layer *catalogue_find_layer(const struct cat_images *c, const struct digest *diff);
 
 #endif

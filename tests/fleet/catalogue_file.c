@@ -2,9 +2,11 @@
  * A catalogue of real images from a file that tests/fleet/real_fleet.py prepared: one image a line,
  *
  *     {"name": what a fleet's file calls it, "config": the document's text, "repository": text,
- *      "manifest": digest, "names": [text...], "layers": [[diff digest, bytes]...]}
+ *      "manifest": digest, "names": [text...],
+ *      "layers": [[diff digest, bytes, files, os-release]...]}
  *
- * A layer's bytes are the same on every line; they become its nominal bytes, and those of a copy.
+ * A layer is the same on every line. Its bytes become its nominal bytes, and those of a copy. One
+ * without files is empty. Files and os-release may be left out: one file, and none.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +17,7 @@
 
 /* Indices by the text of a digest, while reading. */
 struct reader {
-    struct catalogue *c;
+    struct cat_images *c;
     json_t *layers, *chains;
 };
 
@@ -36,11 +38,14 @@ static int need_layer(struct reader *r, const json_t *entry, uint32_t *out, stru
 {
     const char *diff = json_string_value(json_array_get(entry, 0));
     json_int_t bytes = json_integer_value(json_array_get(entry, 1));
+    const json_t *files = json_array_get(entry, 2), *os = json_array_get(entry, 3);
+    const char *os_release = os != NULL ? json_string_value(os) : "";
     struct cat_layer *layer;
     bool fresh;
 
-    if (diff == NULL || bytes < 0)
-        return err_set(err, ERR_CORRUPT, "a layer that is no pair of digest and bytes");
+    if (diff == NULL || bytes < 0 || json_integer_value(files) < 0 || os_release == NULL ||
+        strlen(os_release) >= sizeof(layer->os_release))
+        return err_set(err, ERR_CORRUPT, "a layer that is not digest, bytes, files, os-release");
     if (number_of(r->layers, diff, out, &fresh, err) != 0)
         return -1;
     layer = &r->c->layers[*out];
@@ -49,9 +54,13 @@ static int need_layer(struct reader *r, const json_t *entry, uint32_t *out, stru
                    ? 0
                    : err_set(err, ERR_CORRUPT, "%s has two sizes", diff);
     r->c->layer_count++;
-    layer->facts = (struct rec_layer_facts){.content_bytes = (uint64_t)bytes,
-                                            .nominal_bytes = (uint64_t)bytes,
-                                            .os_release = layer->os_release};
+    memcpy(layer->os_release, os_release, strlen(os_release));
+    layer->facts =
+        (struct rec_layer_facts){.content_bytes = (uint64_t)bytes,
+                                 .nominal_bytes = (uint64_t)bytes,
+                                 .files = files != NULL ? (uint64_t)json_integer_value(files) : 1,
+                                 .directories = 1,
+                                 .os_release = layer->os_release};
     return digest_parse(&layer->facts.diff, diff, strlen(diff), false, err);
 }
 
@@ -59,7 +68,7 @@ static int need_layer(struct reader *r, const json_t *entry, uint32_t *out, stru
 static int need_chain(struct reader *r, const uint32_t *parent, uint32_t layer, uint32_t *out,
                       struct err *err)
 {
-    struct catalogue *c = r->c;
+    struct cat_images *c = r->c;
     struct digest id =
         digest_chain(parent != NULL ? &c->chains[*parent].id : NULL, &c->layers[layer].facts.diff);
     char text[DIGEST_TEXT];
@@ -137,7 +146,7 @@ static int take_image(struct reader *r, struct cat_image *image, const json_t *l
 
 static int take_lines(struct reader *r, const json_t *lines, const char *path, struct err *err)
 {
-    struct catalogue *c = r->c;
+    struct cat_images *c = r->c;
 
     for (; c->image_count < json_array_size(lines); c->image_count++)
         if (take_image(r, &c->images[c->image_count], json_array_get(lines, c->image_count), err) !=
@@ -157,11 +166,11 @@ static size_t count_layers(const json_t *lines)
     return count;
 }
 
-int catalogue_read(struct catalogue **out, const char *path, struct err *err)
+int catalogue_read(struct cat_images **out, const char *path, struct err *err)
 {
     AUTO_JSON json_t *lines = jsonl_load(path, err);
     AUTO_JSON json_t *layers = json_object(), *chains = json_object();
-    AUTO(catalogue_close) struct catalogue *c = calloc(1, sizeof(*c));
+    AUTO(catalogue_close) struct cat_images *c = calloc(1, sizeof(*c));
     struct reader r = {c, layers, chains};
     size_t most = count_layers(lines) + 1;
 

@@ -12,7 +12,8 @@
 
 enum { DEPTH = 10, BASE = 5 };
 
-static void make_chain(struct catalogue *c, size_t number, bool first, size_t parent, uint64_t *rng)
+static void make_chain(struct cat_images *c, size_t number, bool first, size_t parent,
+                       uint64_t *rng)
 {
     struct cat_layer *layer = &c->layers[number];
 
@@ -38,7 +39,7 @@ static int name_image(struct cat_image *image, size_t number, struct err *err)
     return 0;
 }
 
-static int make_image(struct catalogue *c, size_t number, size_t bases, uint64_t *rng,
+static int make_image(struct cat_images *c, size_t number, size_t bases, uint64_t *rng,
                       struct err *err)
 {
     struct cat_image *image = &c->images[number];
@@ -55,21 +56,21 @@ static int make_image(struct catalogue *c, size_t number, size_t bases, uint64_t
     return catalogue_write_config(c, image, 0, err);
 }
 
-int catalogue_open_power(struct catalogue **out, size_t images, size_t bases, uint64_t seed,
+int catalogue_open_power(struct cat_images **out, size_t images, size_t bases, uint64_t seed,
                          struct err *err)
 {
-    AUTO(catalogue_close) struct catalogue *c = calloc(1, sizeof(*c));
+    AUTO(catalogue_close) struct cat_images *c = calloc(1, sizeof(*c));
     size_t layers = bases * BASE + images * (DEPTH - BASE);
     uint64_t rng = seed;
 
     if (c == NULL)
         return err_set(err, ERR_NO_MEMORY, "no memory for a catalogue");
-    *c = (struct catalogue){.layers = calloc(layers, sizeof(*c->layers)),
-                            .layer_count = layers,
-                            .chains = calloc(layers, sizeof(*c->chains)),
-                            .chain_count = layers,
-                            .images = calloc(images, sizeof(*c->images)),
-                            .image_count = images};
+    *c = (struct cat_images){.layers = calloc(layers, sizeof(*c->layers)),
+                             .layer_count = layers,
+                             .chains = calloc(layers, sizeof(*c->chains)),
+                             .chain_count = layers,
+                             .images = calloc(images, sizeof(*c->images)),
+                             .image_count = images};
     if (c->layers == NULL || c->chains == NULL || c->images == NULL)
         return err_set(err, ERR_NO_MEMORY, "no memory for %zu images", images);
     for (size_t i = 0; i < bases * BASE; i++)

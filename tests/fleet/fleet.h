@@ -76,7 +76,7 @@ struct fleet_stats {
 struct fleet {
     uv_loop_t *loop;
     const struct fleet_options *options;
-    struct catalogue *catalogue;
+    struct cat_images *catalogue;
     struct uvx_address address;
     struct tls_context **tls; /* one a certificate; host n has number n modulo their count */
     size_t tls_count;

@@ -1,6 +1,7 @@
 """What a database tells of a fleet, compared with the truth of the fleet's own generator."""
 
 import os
+import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -9,7 +10,8 @@ from real_fleet import diff_of  # noqa: E402
 
 # What two databases of one fleet do not share: when, from where, and whether a second host has already
 # said the same.
-PASSING = {"generated_at", "address", "first_seen", "last_seen", "size_state"}
+PASSING = {"generated_at", "age_days", "address", "first_seen", "last_seen", "size_state"}
+FIRST_SEEN = re.compile(r" as of \d{4}-\d\d-\d\d$")
 ANSWERS = (("summary",), ("bases",), ("duplicates", "--by", "layer"), ("images",), ("layers",), ("hosts",))
 
 
@@ -51,13 +53,13 @@ def compare(equal, census, fleet):
 
 
 def lasting(answer):
-    """An answer without what passes; rows, and the platforms in one, in an order of their own."""
+    """An answer without what passes, also the day when a name was first seen somewhere; lists in an
+    order of their own."""
     if isinstance(answer, dict):
-        return {key: lasting(value.split(", ") if key == "platforms" else value)
-                for key, value in answer.items() if key not in PASSING}
+        return {key: lasting(value) for key, value in answer.items() if key not in PASSING}
     if isinstance(answer, list):
         return sorted((lasting(item) for item in answer), key=repr)
-    return answer
+    return FIRST_SEEN.sub(" as of then", answer) if isinstance(answer, str) else answer
 
 
 def compare_answers(equal, census, other):

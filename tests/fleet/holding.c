@@ -45,7 +45,7 @@ static void choose_extra(struct holding *h)
     h->has_extra = true;
 }
 
-static int open_holding(struct holding *h, const struct catalogue *c, uint32_t host, size_t room,
+static int open_holding(struct holding *h, const struct cat_images *c, uint32_t host, size_t room,
                         struct err *err)
 {
     char name[64];
@@ -61,7 +61,7 @@ static int open_holding(struct holding *h, const struct catalogue *c, uint32_t h
     return 0;
 }
 
-int holding_init(struct holding *h, const struct catalogue *c, uint32_t host, size_t images,
+int holding_init(struct holding *h, const struct cat_images *c, uint32_t host, size_t images,
                  bool extra, uint64_t seed, struct err *err)
 {
     if (open_holding(h, c, host, c->image_count, err) != 0)
@@ -78,7 +78,7 @@ int holding_init(struct holding *h, const struct catalogue *c, uint32_t host, si
 }
 
 /* Each event adds one image at most. */
-int holding_init_script(struct holding *h, const struct catalogue *c, uint32_t host,
+int holding_init_script(struct holding *h, const struct cat_images *c, uint32_t host,
                         const struct script_host *script, struct err *err)
 {
     if (open_holding(h, c, host, script->image_count + script->event_count, err) != 0)
@@ -89,7 +89,7 @@ int holding_init_script(struct holding *h, const struct catalogue *c, uint32_t h
     return 0;
 }
 
-int holding_init_power(struct holding *h, const struct catalogue *c, uint32_t host, size_t images,
+int holding_init_power(struct holding *h, const struct cat_images *c, uint32_t host, size_t images,
                        uint64_t seed, struct err *err)
 {
     if (open_holding(h, c, host, images, err) != 0)
@@ -119,14 +119,14 @@ bool holding_has(const struct holding *h, const struct digest *image)
     return false;
 }
 
-static const struct cat_layer *layer_of(const struct catalogue *c, uint32_t chain)
+static const struct cat_layer *layer_of(const struct cat_images *c, uint32_t chain)
 {
     return &c->layers[c->chains[chain].layer];
 }
 
 bool holding_has_layer(const struct holding *h, const struct digest *diff)
 {
-    const struct catalogue *c = h->catalogue;
+    const struct cat_images *c = h->catalogue;
     const struct cat_layer *layer = catalogue_find_layer(c, diff);
 
     if (h->has_extra && layer_of(c, h->extra) == layer)

@@ -16,7 +16,7 @@ struct held_image {
 };
 
 struct holding {
-    const struct catalogue *catalogue;
+    const struct cat_images *catalogue;
     uint32_t host; /* number of the host */
     uint64_t rng;
     struct rec_key key;
@@ -28,13 +28,13 @@ struct holding {
 };
 
 /* Chooses `images` of the catalogue. `extra`: with an exception. */
-int holding_init(struct holding *h, const struct catalogue *c, uint32_t host, size_t images,
+int holding_init(struct holding *h, const struct cat_images *c, uint32_t host, size_t images,
                  bool extra, uint64_t seed, struct err *err);
 /* Holds what the script says at first. */
-int holding_init_script(struct holding *h, const struct catalogue *c, uint32_t host,
+int holding_init_script(struct holding *h, const struct cat_images *c, uint32_t host,
                         const struct script_host *script, struct err *err);
 /* Chooses `images` that are spread by a power law: number u * u * u * all of them, u in [0, 1). */
-int holding_init_power(struct holding *h, const struct catalogue *c, uint32_t host, size_t images,
+int holding_init_power(struct holding *h, const struct cat_images *c, uint32_t host, size_t images,
                        uint64_t seed, struct err *err);
 void holding_close(struct holding *h);
 

@@ -68,7 +68,7 @@ static const struct cli_program program = {
 struct loader {
     uv_loop_t loop;
     struct writer *writer;
-    struct catalogue *catalogue;
+    struct cat_images *catalogue;
     struct script *script; /* NULL: made up */
     struct load_host *hosts;
     size_t host_count;

@@ -7,8 +7,10 @@ does not say is made up from what it says, so that the same catalogue gives the 
   layer's identity   its compressed digest, as the catalogue has no diffIDs; without one SHA-256 of
                      "none:" and its v1 ID
   layer's bytes      the compressed size; unknown: 0, as the truth counts it
+  layer's files      none where the catalogue calls it empty, else one
+  os-release         of a distribution's own images, in their first layer
   image's ID         SHA-256 of the config made here, in which the catalogue's name is a label
-  repo digest        the manifest's, else SHA-256 of the catalogue's name
+  repo digest        the index's, else the manifest's, else SHA-256 of the catalogue's name
 """
 
 import gzip
@@ -39,7 +41,54 @@ def history_of(image):
             for step in image.get("history") or []]
 
 
+# Repositories of images that are a distribution themselves, with an os-release.
+DISTRIBUTIONS = ("alpine", "amazonlinux", "debian", "fedora", "ubuntu")
+BASE_LABELS = ("org.opencontainers.image.base.name", "org.opencontainers.image.base.digest")
+
+
+def first_layer(image):
+    """The name of the genesis layer; None where all are empty."""
+    return next((truth_name(x) for x in image["layers"] if not x.get("empty")), None)
+
+
+def os_releases(images):
+    """{layer's name: os-release}: of the earliest image of a distribution that begins with it."""
+    found = {}
+    for image in sorted(images, key=lambda i: (i["created"], i["id"])):
+        layers = [x for x in image["layers"] if not x.get("empty")]
+        if image["repo"] in DISTRIBUTIONS and len(layers) == 1 and image["tags"]:
+            version = min(t["tag"] for t in image["tags"])
+            found.setdefault(first_layer(image), f'ID={image["repo"]}\nVERSION_ID="{version}"\n')
+    return found
+
+
+def declare(config, name, digest):
+    """What a builder writes of the base: buildah its comment, others labels."""
+    config["config"]["Labels"].update(zip(BASE_LABELS, (name, digest)))
+    if config["history"]:
+        config["history"][-1]["comment"] = f"FROM {name}"
+    return config
+
+
+def strip(config):
+    """Takes every declaration of a base out of a config."""
+    for label in BASE_LABELS:
+        config["config"]["Labels"].pop(label, None)
+    for step in config["history"]:
+        if "FROM " in step.get("comment", ""):
+            del step["comment"]
+    return config
+
+
 def config_of(image):
+    return config_text(config_object(image))
+
+
+def config_text(config):
+    return json.dumps(config, sort_keys=True, separators=(",", ":"))
+
+
+def config_object(image):
     config = {"architecture": image["arch"], "os": image["os"], "created": image["created"],
               "config": {"Labels": {"org.example.catalogue": image["id"]}},
               "rootfs": {"type": "layers", "diff_ids": [diff_of(truth_name(x)) for x in image["layers"]]},
@@ -49,7 +98,7 @@ def config_of(image):
             config[ours] = image[theirs]
     if image.get("env"):
         config["config"]["Env"] = image["env"]
-    return json.dumps(config, sort_keys=True, separators=(",", ":"))
+    return config
 
 
 def repository_of(image):
@@ -57,15 +106,24 @@ def repository_of(image):
     return image["repo"] if "." in image["repo"].split("/")[0] else "docker.io/" + image["repo"]
 
 
-class Catalogue:
-    """The catalogue in a folder of real data, or what edit(image) makes of each image there."""
+def manifest_of(image):
+    """The repo digest that a pull by tag leaves."""
+    return image.get("index_digest") or image.get("manifest_digest") or sha256(image["id"])
 
-    def __init__(self, data, folder, edit=None):
+
+class Catalogue:
+    """The catalogue in a folder of real data, or what edit(image) makes of each image there.
+
+    declared: configs say the base that the catalogue says, where it has that base too ("kept"), or said
+    it and were stripped of it before anything else looked at them ("stripped")."""
+
+    def __init__(self, data, folder, edit=None, declared=None):
+        self.declared = declared
         self.generator = os.path.join(data, "simulate_fleet.py")
         self.source = os.path.join(data, "images.jsonl.gz")
         self.path = os.path.join(folder, "catalogue.jsonl")
         self.ids = {}  # image ID by the catalogue's name
-        images = self._read()
+        self.images = images = self._read()
         if edit:
             self.source = os.path.join(folder, "images.jsonl.gz")
             for image in images:
@@ -84,16 +142,25 @@ class Catalogue:
             for layer in image["layers"]:
                 if layer["size"] is not None:
                     sizes[truth_name(layer)] = layer["size"]
+        systems, by_name = os_releases(images), {image["id"]: image for image in images}
         with open(self.path, "w", encoding="utf-8") as out:
             for image in images:
-                config, repository = config_of(image), repository_of(image)
+                config, repository = self._config(image, by_name), repository_of(image)
                 self.ids[image["id"]] = sha256(config)
                 out.write(json.dumps({
                     "name": image["id"], "config": config, "repository": repository,
-                    "manifest": image.get("manifest_digest") or sha256(image["id"]),
+                    "manifest": manifest_of(image),
                     "names": sorted({f"{repository}:{t['tag']}" for t in image["tags"] or []}),
-                    "layers": [[diff_of(truth_name(x)), sizes.get(truth_name(x), 0)]
+                    "layers": [[diff_of(truth_name(x)), sizes.get(truth_name(x), 0),
+                                int(not x.get("empty")), systems.get(truth_name(x), "")]
                                for x in image["layers"]]}) + "\n")
+
+    def _config(self, image, by_name):
+        config, base = config_object(image), by_name.get(image.get("declared_base_id"))
+        if self.declared and base:
+            name = f"{repository_of(base)}:{base['tags'][0]['tag']}"
+            declare(config, name, manifest_of(base))
+        return config_text(strip(config) if self.declared == "stripped" else config)
 
 
 class Fleet:

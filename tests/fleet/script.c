@@ -10,7 +10,7 @@
 
 struct reader {
     struct script *s;
-    const struct catalogue *c;
+    const struct cat_images *c;
 };
 
 static bool is(const json_t *line, const char *key, const char *word)
@@ -36,7 +36,8 @@ static struct script_host *find_host(const struct script *s, const json_t *line,
     return NULL;
 }
 
-static int find_image(const struct catalogue *c, const json_t *name, uint32_t *out, struct err *err)
+static int find_image(const struct cat_images *c, const json_t *name, uint32_t *out,
+                      struct err *err)
 {
     const char *text = json_string_value(name);
     const json_t *number = text != NULL ? json_object_get(c->by_name, text) : NULL;
@@ -132,7 +133,7 @@ static int take_lines(struct reader *r, const char *path, struct err *err)
     return 0;
 }
 
-int script_read(struct script **out, const char *path, const struct catalogue *c, struct err *err)
+int script_read(struct script **out, const char *path, const struct cat_images *c, struct err *err)
 {
     AUTO(script_close) struct script *s = calloc(1, sizeof(*s));
     struct reader r = {s, c};

@@ -41,7 +41,7 @@ struct script {
 
 /* Reads a whole file against the catalogue, which must outlive the script. ERR_CORRUPT names the
  * line that is none of the above, or that names a host or an image which is not there. */
-int script_read(struct script **out, const char *path, const struct catalogue *c, struct err *err);
+int script_read(struct script **out, const char *path, const struct cat_images *c, struct err *err);
 void script_close(struct script **s);
 
 #endif

@@ -44,7 +44,7 @@ static json_t *ledger_json(const struct ledger *l)
 
 static void count_copies(struct count *c, const struct speaker *s, struct ledger *l)
 {
-    const struct catalogue *cat = c->fleet->catalogue;
+    const struct cat_images *cat = c->fleet->catalogue;
 
     memset(c->copies, 0, cat->layer_count * sizeof(*c->copies));
     l->copies = holding_chains(&s->holding, c->marks);
@@ -107,7 +107,7 @@ static const char *name_of(const struct cat_image *image)
 
 static size_t count_images(struct count *c, size_t *presences)
 {
-    const struct catalogue *cat = c->fleet->catalogue;
+    const struct cat_images *cat = c->fleet->catalogue;
     char text[DIGEST_TEXT];
     size_t distinct = 0;
 
@@ -127,7 +127,7 @@ static size_t count_images(struct count *c, size_t *presences)
 
 static size_t count_layers(struct count *c)
 {
-    const struct catalogue *cat = c->fleet->catalogue;
+    const struct cat_images *cat = c->fleet->catalogue;
     char text[DIGEST_TEXT];
     size_t distinct = 0;
 
@@ -177,7 +177,7 @@ static int write_counted(struct count *c, const char *path, struct err *err)
 
 int truth_write(const struct fleet *f, const char *path, struct err *err)
 {
-    const struct catalogue *cat = f->catalogue;
+    const struct cat_images *cat = f->catalogue;
     AUTO_FREE uint8_t *marks = calloc(cat->chain_count, 1);
     AUTO_FREE uint32_t *copies = calloc(cat->layer_count, sizeof(*copies));
     AUTO_FREE uint32_t *hosts = calloc(cat->layer_count, sizeof(*hosts));

@@ -5,7 +5,7 @@ usage: examples.py COMMAND-PROGRAM           says which examples differ; status 
        examples.py COMMAND-PROGRAM --write   puts the answers of today into the document
 
 An example is a line "<!-- example: ARGUMENTS -->" with a fenced block behind it. Only the first JSON
-example shows the coverage, which all have. Times are the only thing that may differ.
+example shows the coverage, which all have. Times and days are the only thing that may differ.
 """
 
 import json
@@ -22,7 +22,7 @@ import sample
 DOCUMENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs",
                         "command.md")
 EXAMPLE = re.compile(r"<!-- example: (.*?) -->\n\n```(\w+)\n(.*?)```\n", re.S)
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\dZ)?")
 
 
 def answer(program, database, arguments, shows_coverage):

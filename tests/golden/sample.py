@@ -9,8 +9,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 
-from census_db import (BLOBS, EXTRA, GZIP, ORPHANS, OUTSIDE, STOPPED, TOTAL, ZSTD, CensusDb,
-                       digest)
+from census_db import (BLOBS, BUILDPACKS, EXTRA, GZIP, LABEL, OF_BUILDER, ORPHANS, OUTSIDE, S2I,
+                       STOPPED, TOTAL, ZSTD, CensusDb, digest)
 
 K = 4096
 DEBIAN = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n'
@@ -18,7 +18,13 @@ ALPINE = 'PRETTY_NAME="Alpine Linux v3.19"\nID=alpine\nVERSION_ID=3.19.1\n'
 DEB, ALP = ["debian"], ["alpine"]
 NGINX, SHOP = DEB + ["nginx"], DEB + ["nginx", "shop"]
 SHOP2, TOOL = DEB + ["nginx", "shop2"], ALP + ["tool"]
+CART, RUBY = ["debian-old", "cart"], DEB + ["ruby"]
 API = DEB + ["certs", "nginx"]  # the same layer on another parent
+
+
+def made(db, ago):
+    """What a config says that was made so many days ago: ages stay the same from day to day."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(db.now - ago * 86400))
 
 
 def content(db):
@@ -31,20 +37,32 @@ def content(db):
     db.layer("tool", 700 * K, 2_700_000, 3, 4)
     db.layer("agent", 1200 * K, 4_900_000, 1, 2)
     db.layer("legacy")
+    db.layer("debian-old", 27900 * K, 109_600_000, 6490, 900, os_release=DEBIAN)
+    db.layer("cart", 800 * K, 3_100_000, 90, 11)
+    db.layer("ruby", 9000 * K, 35_400_000, 2100, 300)
     db.image("debian:12", DEB, history=[("/bin/sh -c #(nop) ADD file:1 in /", 0),
                                         ('/bin/sh -c #(nop)  CMD ["bash"]', 1)],
-             created="2026-01-10T08:00:00Z")
-    db.image("alpine", ALP, created="2026-01-12T08:00:00Z")
-    db.image("nginx", NGINX, created="2026-01-11T08:00:00Z")
+             created=made(db, 20))
+    db.image("alpine", ALP, created=made(db, 18))
+    db.image("nginx", NGINX, created=made(db, 19))
     db.image("shop", SHOP, history=[("/bin/sh -c #(nop) ADD file:1 in /", 0),
                                     ('/bin/sh -c #(nop)  CMD ["bash"]', 1),
                                     ("RUN apt-get install -y nginx", 0), ("COPY shop /srv", 0)],
-             labels={"org.opencontainers.image.version": "4.1"}, created="2026-01-20T08:00:00Z")
-    db.image("shop2", SHOP2, created="2026-01-27T08:00:00Z")
-    db.image("api", API, created="2026-01-22T08:00:00Z", document=2)
-    db.image("tool", TOOL, created="2026-01-15T08:00:00Z")
-    db.image("agent", ["agent"], created="2026-01-18T08:00:00Z")
+             labels={"org.opencontainers.image.version": "4.1"}, created=made(db, 12))
+    db.image("shop2", SHOP2, created=made(db, 5))
+    db.image("api", API, created=made(db, 10), document=2)
+    db.image("tool", TOOL, created=made(db, 15))
+    db.image("agent", ["agent"], created=made(db, 13))
     db.image("mystery", None)
+    db.image("debian:12 old", ["debian-old"], created=made(db, 75))
+    db.image("cart", CART, created=made(db, 22),
+             history=[("/bin/sh -c #(nop) ADD file:2 in /", 0), ("COPY cart /srv", 0)])
+    db.evidence("cart", LABEL, "docker.io/library/debian:12", named=digest("manifest debian:12 old"))
+    db.image("ruby", RUBY, created=made(db, 8))
+    db.evidence("ruby", S2I, "docker.io/library/debian:12")
+    db.evidence("ruby", S2I, "docker.io/library/debian:12", role=OF_BUILDER)
+    db.evidence("tool", BUILDPACKS, "registry.example.com/run:1", top=digest("layer run"))
+    db.evidence("tool", BUILDPACKS, "example/go@1.4", role=OF_BUILDER)
     db.manifest("debian:12", [(49_500_000, "debian gzip", GZIP)])
     db.manifest("shop", [(49_500_000, "debian gzip", GZIP), (21_300_000, "nginx gzip", GZIP),
                          (4_100_000, "shop gzip", GZIP)])
@@ -90,6 +108,10 @@ def build_host(db):
     db.put(docker, i["shop2"], ["shop:4"])
     db.put(docker, i["nginx"], parent=i["debian:12"])
     db.put(docker, i["debian:12"], [])
+    db.put(docker, i["debian:12 old"], ["debian:12"], since=700000,
+           repo_digests=[("debian", digest("manifest debian:12 old"))])
+    db.put(docker, i["cart"], ["registry.example.com/cart:7"])
+    db.put(docker, i["ruby"], ["registry.example.com/ruby:3"])
     db.put(docker, i["shop"], ["shop:4"], since=500000, gone=db.now - 4000,
            gone_after=db.now - 4300)
     db.put(docker, i["mystery"], ["registry.example.com/mystery:1"])

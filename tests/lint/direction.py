@@ -25,6 +25,7 @@ ONLY = [
     (r"openssl/", r"common/(tls|digest)", "OpenSSL lives in common/tls and common/digest"),
     (r"jansson\.h", r"common/json\.h", "JSON is read through common/json.h and its limits"),
     (r"ini\.h", r"common/cli_file\.c", "configuration files are read by common/cli"),
+    (r"yaml\.h", r"collector/rules/yaml\.c", "YAML is read through collector/rules/yaml.h"),
     (r"microhttpd\.h", r"collector/server/http", "HTTP is served by collector/server/http"),
     (r"agent/", r"agent/", "only the agent knows the agent"),
     (r"collector/", r"collector/", "only the collector knows the collector"),
@@ -32,6 +33,8 @@ ONLY = [
     (r"collector/cli/", r"collector/cli/", "the command is the top"),
     (r"collector/export/", r"collector/(export|cli|server)/|collector/main\.c",
      "only what answers people formats for them"),
+    (r"collector/rules/", r"collector/(rules|report|cli|server)/|collector/main\.c",
+     "rules are files of operators; census judges by what was read from them"),
     (r"collector/report/", r"collector/(report|export|cli|server)/|collector/main\.c",
      "reports stand above store and census"),
     (r"agent/(agent|scan|spool|uplink)\.h", r"agent/[^/]+$", "engines know nothing of who uses them"),
@@ -43,6 +46,7 @@ NEVER = [
     (r"collector/(census|export)/",
      r"uv\.h|common/(uvx|tls|h2|grpc)|sys/(socket|un|epoll)\.h|netinet/|arpa/|netdb\.h",
      "census and export know no loop and no socket"),
+    (r"collector/rules/", r"collector/(store|report|export)/", "rules know no database"),
     (r"collector/census/", r"collector/(report|export)/", "census is below the reports"),
 ]
 

@@ -5,6 +5,7 @@ is computed as the image spec says, so that everything but sizes is as a real co
 close() puts the counters in (counters.py).
 """
 
+import datetime
 import hashlib
 import json
 import os
@@ -14,10 +15,12 @@ import counters
 
 SCHEMA = os.path.join(os.path.dirname(__file__), "..", "..", "collector", "store", "schema")
 APPLICATION_ID = 0x4C43656E
-TABLES = ("001.sql", "002.sql", "003.sql")
+TABLES = ("001.sql", "002.sql", "003.sql", "004.sql")
 
 BY_CONFIG, BY_MANIFEST = 1, 2
 EXTRA, MISSING = 1, 2
+OF_BASE, OF_BUILDER = 1, 2
+ANNOTATION, LABEL, FROM, S2I, BUILDPACKS = 1, 2, 3, 4, 5
 RUNNING, STOPPED, RUN_UNKNOWN = 1, 2, 3
 BLOBS, ORPHANS, OUTSIDE, TOTAL = 2, 3, 4, 5
 GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
@@ -51,10 +54,20 @@ class CensusDb:
         self.listings = {}
 
     def close(self):
+        self.fill_firsts()
         counters.fill(self.db)
         self.db.commit()
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.close()
+
+    def fill_firsts(self):
+        """The first store of root's, and of another user's, that listed each listing."""
+        self.db.execute(
+            "INSERT OR IGNORE INTO listing_first (listing_id, of_root, store_id, at_s) "
+            "SELECT listing_id, of_root, store_id, at_s FROM (SELECT p.listing_id, "
+            "s.owner = 0 AS of_root, p.store_id, p.from_s AS at_s, row_number() OVER (PARTITION BY "
+            "p.listing_id, s.owner = 0 ORDER BY p.from_s, p.store_id) AS n FROM presence p "
+            "JOIN store s ON s.id = p.store_id) WHERE n = 1")
 
     def insert(self, table, **columns):
         marks = ", ".join("?" * len(columns))
@@ -136,6 +149,9 @@ class CensusDb:
         labels = columns.pop("labels", {})
         columns.setdefault("os", "linux" if known else None)
         columns.setdefault("arch", "amd64" if known else None)
+        if columns.get("created"):
+            at = datetime.datetime.fromisoformat(columns["created"].replace("Z", "+00:00"))
+            columns.setdefault("created_s", int(at.timestamp()))
         number = self.insert("image", digest=value, identity=identity, parsed=parsed, chain_id=top,
                              layer_count=len(layer_names) if known else None,
                              first_s=self.now - 864000, **columns)
@@ -169,6 +185,14 @@ class CensusDb:
                 blob, f"{name or image} {i}", GZIP)
             self.insert("manifest_blob", manifest_id=number, position=i,
                         digest=digest(f"blob {blob_name}"), bytes=amount, media_type=media_type)
+
+    def evidence(self, image, source, reference, role=OF_BASE, named=None, top=None, layers=None):
+        """What an image's config says of its base, or builder; named: a manifest's or index's digest."""
+        number = self.images[image]
+        seq = self.db.execute("SELECT count(*) FROM base_evidence WHERE image_id = ? AND source = ?",
+                              (number, source)).fetchone()[0]
+        self.db.execute("INSERT INTO base_evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                        (number, source, seq, role, reference, named, top, layers))
 
     def name(self, text):
         if text not in self.names:

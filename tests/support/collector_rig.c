@@ -289,7 +289,7 @@ static void say_hello(struct rig_host *h, uint32_t *capabilities, size_t count)
 
 void host_hello(struct rig_host *h)
 {
-    uint32_t capabilities[] = {REC_CAP_DOCUMENTS, REC_CAP_MEASURE};
+    uint32_t capabilities[] = {REC_CAP_DOCUMENTS, REC_CAP_MEASURE, REC_CAP_ATTESTATIONS};
 
     say_hello(h, capabilities, unit_count(capabilities));
 }

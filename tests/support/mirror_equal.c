@@ -74,6 +74,7 @@ static void same_listings(const struct mirror *a, const struct mirror *b)
         assert_int_equal(x->by_config, y->by_config);
         assert_int_equal(x->unpacked, y->unpacked);
         assert_int_equal(x->named, y->named);
+        assert_memory_equal(x->first_known, y->first_known, sizeof(x->first_known));
     }
 }
 

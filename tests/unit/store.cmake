@@ -1,11 +1,15 @@
 # The database: the file, the writer thread, what each report does to it, and check.
-add_library(lc_test_store STATIC support/store_rig.c support/mirror_equal.c)
+add_library(lc_test_store STATIC support/store_rig.c support/mirror_equal.c support/read_rig.c)
 lc_own(lc_test_store)
 target_link_libraries(lc_test_store PUBLIC lc_store lc_test_support PkgConfig::SQLITE
   PkgConfig::CMOCKA)
 
 add_unit(config_parse lc_test_store)
 add_unit(manifest_parse lc_test_store)
+add_unit(evidence_parse lc_test_store)
+add_unit(evidence_provenance lc_test_store)
+add_unit(apply_evidence lc_test_store)
+add_unit(apply_provenance lc_test_store)
 add_unit(store lc_test_store)
 add_unit(migrate lc_test_store)
 add_unit(migrate_presence lc_test_store)
@@ -22,3 +26,6 @@ add_unit(counts_random lc_test_store)
 add_unit(undo lc_test_store)
 add_unit(dictionary lc_test_store)
 add_unit(mirror lc_test_store)
+add_unit(read_lineage lc_test_store)
+add_unit(read_as_of lc_test_store)
+add_unit(survey_rows lc_test_store)

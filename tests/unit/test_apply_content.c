@@ -26,20 +26,27 @@ static struct apply_missing missing(int64_t incarnation, size_t most)
 
 /* ---- facts ----------------------------------------------------------------------------------- */
 
-static enum apply_verdict facts(int64_t incarnation, unsigned layer, uint64_t bytes)
+static enum apply_verdict facts_with_base(int64_t incarnation, unsigned layer, uint64_t bytes,
+                                          uint32_t base_layers)
 {
     struct rec_layer_facts f = {.diff = rig_digest('L', layer),
                                 .content_bytes = bytes,
                                 .nominal_bytes = bytes * 2,
                                 .files = 3,
                                 .directories = 4,
-                                .os_release = "ID=debian\n"};
+                                .os_release = "ID=debian\n",
+                                .base_layers = base_layers};
     enum apply_verdict verdict = 0;
     struct err err;
 
     assert_ok(
         RIG_APPLY(&rig, apply_layer_facts(rig.store, incarnation, &f, 1030000, &verdict, &err)));
     return verdict;
+}
+
+static enum apply_verdict facts(int64_t incarnation, unsigned layer, uint64_t bytes)
+{
+    return facts_with_base(incarnation, layer, bytes, 0);
 }
 
 static void know_layers(void)
@@ -64,6 +71,41 @@ static void facts_are_confirmed_by_a_second_host(void **state)
     assert_int_equal(facts(three, 1, 151), APPLY_MISMATCH);
     assert_int_equal(rig_number(&rig, "SELECT nominal_bytes FROM layer WHERE fact_state = 2"), 300);
     assert_int_equal(facts(one, 77, 1), APPLY_KNOWN); /* no image names it */
+}
+
+static int64_t base_layers_told(void)
+{
+    return rig_number(&rig, "SELECT coalesce(max(base_layers), -1) FROM layer");
+}
+
+static void how_many_layers_a_base_has_is_a_fact_like_others(void **state)
+{
+    (void)state;
+    know_layers();
+    assert_int_equal(facts_with_base(one, 1, 100, 0), APPLY_TAKEN);
+    assert_int_equal(base_layers_told(), -1);
+    assert_int_equal(facts_with_base(one, 1, 101, 3), APPLY_TAKEN);
+    assert_int_equal(base_layers_told(), 3);
+    assert_int_equal(facts_with_base(two, 1, 101, 3), APPLY_CONFIRMED);
+    assert_int_equal(facts_with_base(three, 1, 101, 4), APPLY_MISMATCH);
+    assert_int_equal(base_layers_told(), 3);
+    assert_int_equal(facts_with_base(one, 2, 100, 3), APPLY_TAKEN);
+    assert_int_equal(facts_with_base(two, 2, 100, 4), APPLY_MISMATCH);
+    assert_int_equal(rig_number(&rig, "SELECT count(*) FROM layer WHERE base_layers = 3"), 1);
+}
+
+/* Older agents do not say it. */
+static void silence_about_the_base_contradicts_nobody(void **state)
+{
+    (void)state;
+    know_layers();
+    assert_int_equal(facts_with_base(one, 1, 100, 0), APPLY_TAKEN);
+    assert_int_equal(facts_with_base(two, 1, 100, 3), APPLY_CONFIRMED);
+    assert_int_equal(base_layers_told(), 3);
+    assert_int_equal(facts_with_base(three, 1, 100, 0), APPLY_KNOWN);
+    assert_int_equal(facts_with_base(one, 2, 100, 5), APPLY_TAKEN);
+    assert_int_equal(facts_with_base(two, 2, 100, 0), APPLY_CONFIRMED);
+    assert_int_equal(base_layers_told(), 5);
 }
 
 static void facts_that_differ_are_withdrawn(void **state)
@@ -294,6 +336,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(facts_are_confirmed_by_a_second_host),
+        TEST(how_many_layers_a_base_has_is_a_fact_like_others),
+        TEST(silence_about_the_base_contradicts_nobody),
         TEST(facts_that_differ_are_withdrawn),
         TEST(what_is_missing_is_documents_first_and_layers_then),
         TEST(a_redacted_document_is_asked_of_another_host),

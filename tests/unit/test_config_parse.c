@@ -55,6 +55,15 @@ static void a_whole_config_is_read(void **state)
     assert_string_equal(config.labels[1].value, "2");
 }
 
+static void buildinfo_is_kept_as_it_stands_there(void **state)
+{
+    (void)state;
+    assert_ok(parse("{\"moby.buildkit.buildinfo.v1\":\"e30=\",\"rootfs\":{\"type\":\"layers\"}}"));
+    assert_string_equal(config.build_info, "e30=");
+    assert_ok(parse("{\"moby.buildkit.buildinfo.v1\":{},\"rootfs\":{\"type\":\"layers\"}}"));
+    assert_null(config.build_info);
+}
+
 static void null_is_no_layers_no_history_no_labels(void **state)
 {
     (void)state;
@@ -193,6 +202,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_whole_config_is_read),
+        TEST(buildinfo_is_kept_as_it_stands_there),
         TEST(null_is_no_layers_no_history_no_labels),
         TEST(one_layer_may_stand_there_twice),
         TEST(a_senseless_time_is_kept_as_text_only),

@@ -139,7 +139,7 @@ static struct rec_content *some_content(unsigned key)
     struct rec_content *c = rig_content(&rig, key);
 
     c->store.engine = plain || one_in(2) ? "docker" : one_in(2) ? "containerd" : "podman";
-    c->store.owner = key == 3 ? 1000 : 0;
+    c->store.owner = (key == 3) != (generation % 7 == 6) ? 1000 : 0; /* now and then another one */
     for (unsigned i = 0; i < IMAGES; i++)
         if (one_in(2))
             list_image(c, i);
@@ -339,6 +339,9 @@ static const char *const states[] = {
     "SELECT count(*) FROM incarnation WHERE ended_s IS NOT NULL",
     "SELECT count(*) FROM event WHERE kind = 'host-renamed'",
     "SELECT count(*) FROM presence WHERE since_s IS NOT NULL AND gone_s IS NULL",
+    "SELECT max(n) - 1 FROM (SELECT count(*) AS n FROM listing_first GROUP BY listing_id)",
+    "SELECT count(*) FROM listing_first f JOIN store s ON s.id = f.store_id "
+    "WHERE f.of_root <> (s.owner = 0)",
     /* A copy that was measured, on a host whose one store changed after that. */
     "SELECT count(*) FROM copy c JOIN presence p ON p.store_id = c.store_id AND p.gone_s IS NOT "
     "NULL"

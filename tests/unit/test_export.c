@@ -124,6 +124,23 @@ static void csv_of_an_answer_without_rows_lists_its_objects(void **state)
     assert_string_equal(print(f, EXPORT_CSV, 0), "sheet,key,value\r\nfleet,hosts,7\r\n");
 }
 
+static void a_decimal_has_its_thousandths_in_data_and_a_tenth_in_tables(void **state)
+{
+    static const struct sheet_column numbers[] = {{"effective", "effective", CELL_DECIMAL, false},
+                                                  {NULL, NULL, 0, false}};
+    struct fixture *f = *state;
+    struct err err;
+
+    f->a.sheet_count = 0;
+    f->a.rows = NULL;
+    sheet_row(&f->a, answer_sheet(&f->a, "diversity", NULL, true, numbers), &err)[0] =
+        cell_number(12828);
+    assert_string_equal(print(f, EXPORT_CSV, 0),
+                        "sheet,key,value\r\ndiversity,effective,12.828\r\n");
+    assert_non_null(strstr(print(f, EXPORT_JSON, 0), "\"effective\": 12.828"));
+    assert_non_null(strstr(print(f, EXPORT_TABLE, 0), "effective  12.8\n"));
+}
+
 static void json_has_integers_full_digests_and_null_for_unknown(void **state)
 {
     struct fixture *f = *state;
@@ -275,6 +292,7 @@ int main(void)
         TEST(csv_quotes_what_needs_it_and_tells_the_coverage_aside),
         TEST(csv_never_hands_a_formula_to_a_spreadsheet),
         TEST(csv_of_an_answer_without_rows_lists_its_objects),
+        TEST(a_decimal_has_its_thousandths_in_data_and_a_tenth_in_tables),
         TEST(json_has_integers_full_digests_and_null_for_unknown),
         TEST(a_table_is_cut_to_its_width_and_only_there),
         TEST(a_table_shows_no_control_characters),

@@ -87,6 +87,24 @@ static void a_long_media_type_is_cut_and_cleaned(void **state)
     buf_close(&text);
 }
 
+static void only_annotations_of_the_base_are_read(void **state)
+{
+    char text[4096];
+
+    (void)state;
+    assert_ok(parse("{" CONFIG ",\"annotations\":{\"a\":\"b\",\"" MANIFEST_BASE_NAME
+                    "\":\"a\\nb\",\"" MANIFEST_BASE_DIGEST "\":7}}"));
+    assert_string_equal(manifest.base_name, "a\xEF\xBF\xBD"
+                                            "b");
+    assert_null(manifest.base_digest);
+    snprintf(text, sizeof(text),
+             "{" CONFIG ",\"annotations\":{\"" MANIFEST_BASE_DIGEST "\":\"%*s\"}}",
+             2 * MANIFEST_LINE_BYTES, "");
+    assert_ok(parse(text));
+    assert_null(manifest.base_name);
+    assert_int_equal(strlen(manifest.base_digest), MANIFEST_LINE_BYTES);
+}
+
 static void what_is_no_manifest_is_refused_with_the_reason(void **state)
 {
     static const struct {
@@ -137,6 +155,115 @@ static void as_many_layers_as_the_limit_are_read_and_no_more(void **state)
     buf_close(&text);
 }
 
+/* ---- attestations ---------------------------------------------------------------------------- */
+
+#define NOTES(type, about) ",\"annotations\":{\"vnd.docker.reference.type\":\"" type "\"," about "}"
+#define ABOUT(last) "\"vnd.docker.reference.digest\":\"sha256:" HEX48 "0123456789abcde" last "\""
+
+static void an_index_lists_the_attestations_about_its_images(void **state)
+{
+    (void)state;
+    assert_ok(parse("{\"manifests\":[" BLOB("1", ",\"size\":1") "," BLOB(
+        "2", NOTES("attestation-manifest", ABOUT("1"))) "," BLOB("2", NOTES("attestation-manifest",
+                                                                            ABOUT("1"))) "]}"));
+    assert_int_equal(manifest.kind, REC_DOC_INDEX);
+    assert_int_equal(manifest.attestation_count, 1);
+    assert_int_equal(manifest.attestations[0].manifest.bytes[31], 0xe2);
+    assert_int_equal(manifest.attestations[0].subject.bytes[31], 0xe1);
+}
+
+static void an_entry_that_lacks_a_part_is_no_attestation(void **state)
+{
+    (void)state;
+    assert_ok(parse("{\"manifests\":[7,null,{}," BLOB("1", NOTES("other", ABOUT("2"))) "," BLOB(
+        "1",
+        NOTES(
+            "attestation-manifest",
+            "\"a\":\"b\"")) "," BLOB("1",
+                                     ",\"annotations\":[]") "," BLOB("x",
+                                                                     NOTES(
+                                                                         "attestation-manifest",
+                                                                         ABOUT(
+                                                                             "2"))) "," BLOB("1",
+                                                                                             NOTES(
+                                                                                                 "a"
+                                                                                                 "t"
+                                                                                                 "t"
+                                                                                                 "e"
+                                                                                                 "s"
+                                                                                                 "t"
+                                                                                                 "a"
+                                                                                                 "t"
+                                                                                                 "i"
+                                                                                                 "o"
+                                                                                                 "n"
+                                                                                                 "-"
+                                                                                                 "m"
+                                                                                                 "a"
+                                                                                                 "n"
+                                                                                                 "i"
+                                                                                                 "f"
+                                                                                                 "e"
+                                                                                                 "s"
+                                                                                                 "t",
+                                                                                                 ABOUT(
+                                                                                                     "x"))) "]}"));
+    assert_int_equal(manifest.attestation_count, 0);
+}
+
+static void of_too_many_attestations_the_first_ones_count(void **state)
+{
+    struct buf text;
+
+    (void)state;
+    buf_init(&text, 1 << 20);
+    assert_ok(buf_add_str(&text, "{\"manifests\":[", &err));
+    for (unsigned i = 0; i < MANIFEST_ATTESTATIONS_MAX + 9; i++)
+        assert_ok(buf_printf(&text, &err,
+                             "%s{\"digest\":\"sha256:" HEX48
+                             "%016u\"" NOTES("attestation-manifest", ABOUT("1")) "}",
+                             i > 0 ? "," : "", i));
+    assert_ok(buf_add_str(&text, "]}", &err));
+    assert_ok(parse(buf_str(&text)));
+    assert_int_equal(manifest.attestation_count, MANIFEST_ATTESTATIONS_MAX);
+    assert_int_equal(manifest.attestations[10].manifest.bytes[31], 0x10);
+    buf_close(&text);
+}
+
+#define STATEMENT(last, type, predicate)                                                           \
+    BLOB(last, ",\"size\":1,\"mediaType\":\"" type "\",\"annotations\":{"                          \
+               "\"in-toto.io/predicate-type\":\"" predicate "\"}")
+#define IN_TOTO "application/vnd.in-toto+json"
+#define SLSA "https://slsa.dev/provenance/"
+
+static void statements_of_provenance_are_told_from_other_layers(void **state)
+{
+    (void)state;
+    assert_ok(parse(
+        "{" CONFIG
+        ",\"layers\":[" STATEMENT("1", IN_TOTO, "https://spdx.dev/Document") "," STATEMENT(
+            "2", IN_TOTO,
+            SLSA
+            "v0.2") "," STATEMENT("3", GZIP,
+                                  SLSA
+                                  "v1") "," STATEMENT("4", IN_TOTO,
+                                                      SLSA
+                                                      "v1") "," STATEMENT("2", IN_TOTO,
+                                                                          SLSA
+                                                                          "v1") "," BLOB("5",
+                                                                                         ",\"size\""
+                                                                                         ":1,"
+                                                                                         "\"mediaTy"
+                                                                                         "pe\":"
+                                                                                         "\"" IN_TOTO
+                                                                                         "\"") "]"
+                                                                                               "}"));
+    assert_int_equal(manifest.provenance_count, 2);
+    assert_int_equal(manifest.provenances[0].bytes[31], 0xe2);
+    assert_int_equal(manifest.provenances[1].bytes[31], 0xe4);
+    assert_int_equal(manifest.blob_count, 6);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_arena, close_arena)
 
 int main(void)
@@ -146,8 +273,13 @@ int main(void)
         TEST(no_list_of_layers_is_an_empty_one),
         TEST(an_index_is_told_apart),
         TEST(a_long_media_type_is_cut_and_cleaned),
+        TEST(only_annotations_of_the_base_are_read),
         TEST(what_is_no_manifest_is_refused_with_the_reason),
         TEST(as_many_layers_as_the_limit_are_read_and_no_more),
+        TEST(an_index_lists_the_attestations_about_its_images),
+        TEST(an_entry_that_lacks_a_part_is_no_attestation),
+        TEST(of_too_many_attestations_the_first_ones_count),
+        TEST(statements_of_provenance_are_told_from_other_layers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "agent/content_manifest.h"
 #include "agent/measure.h"
 #include "common/cleanup.h"
 #include "common/clock.h"
@@ -246,6 +247,123 @@ static void os_release_that_is_long_or_no_text_is_none(void **state)
     assert_null(measure(f)->os_release);
 }
 
+/* ---- content manifests ----------------------------------------------------------------------- */
+
+#define MANIFESTS "root/buildinfo/content_manifests/"
+
+/* What is told with just this file in the directory. */
+static uint32_t told_by(struct fixture *f, const char *name, const char *text)
+{
+    char path[256], file[PATH_MAX];
+    uint32_t told;
+
+    snprintf(path, sizeof(path), MANIFESTS "%s", name);
+    tempdir_write_text(&f->dir, path, text);
+    told = measure(f)->base_layers;
+    assert_int_equal(unlink(tempdir_path(&f->dir, path, file)), 0);
+    return told;
+}
+
+static void a_content_manifest_tells_how_many_layers_the_base_has(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(measure(f)->base_layers, 0);
+    assert_int_equal(told_by(f, "ubi8-container-8.4.json",
+                             "{\"metadata\":{\"icm_version\":1,\"image_layer_index\":2},"
+                             "\"content_sets\":[]}"),
+                     2);
+    assert_int_equal(told_by(f, "a.json", "{\"image_layer_index\":7}"), 7);
+    assert_int_equal(told_by(f, "a.json", "{\"image_layer_index\":1024}"), 1024);
+}
+
+static void other_files_there_tell_nothing(void **state)
+{
+    static const char *const texts[] = {
+        "{\"bomFormat\":\"CycloneDX\",\"metadata\":{\"timestamp\":\"x\"}}",
+        "{\"metadata\":{\"image_layer_index\":\"2\"}}",
+        "{\"metadata\":{\"image_layer_index\":2.5}}",
+        "{\"image_layer_index\":0}",
+        "{\"image_layer_index\":-1}",
+        "{\"image_layer_index\":1025}",
+        "{\"image_layer_index\":99999999999}",
+        "{\"metadata\":7}",
+        "[{\"image_layer_index\":2}]",
+        "{\"image_layer_index\":2",
+        "",
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < unit_count(texts); i++)
+        assert_int_equal(told_by(f, "a.json", texts[i]), 0);
+    assert_int_equal(told_by(f, "a.txt", "{\"image_layer_index\":2}"), 0);
+    assert_int_equal(told_by(f, ".json", "{\"image_layer_index\":2}"), 0);
+}
+
+static void content_manifests_that_differ_tell_nothing(void **state)
+{
+    struct fixture *f = *state;
+
+    tempdir_write_text(&f->dir, MANIFESTS "a.json", "{\"image_layer_index\":2}");
+    assert_int_equal(told_by(f, "b.json", "{\"image_layer_index\":2}"), 2);
+    assert_int_equal(told_by(f, "b.json", "{}"), 2);
+    assert_int_equal(told_by(f, "b.json", "{\"image_layer_index\":3}"), 0);
+}
+
+static void of_many_content_manifests_the_first_are_read(void **state)
+{
+    struct fixture *f = *state;
+    char name[64];
+
+    for (int i = 0; i < CONTENT_MANIFEST_FILES_MAX - 1; i++) {
+        snprintf(name, sizeof(name), MANIFESTS "%02d.json", i);
+        tempdir_write_text(&f->dir, name, "{}");
+    }
+    assert_int_equal(told_by(f, "98.json", "{\"image_layer_index\":2}"), 2);
+    tempdir_write_text(&f->dir, MANIFESTS "97.json", "{}");
+    assert_int_equal(told_by(f, "98.json", "{\"image_layer_index\":2}"), 0);
+    write_bytes(f, MANIFESTS "00.json", CONTENT_MANIFEST_BYTES_MAX + 1);
+    assert_int_equal(measure(f)->base_layers, 0);
+}
+
+static void content_manifests_are_never_taken_from_outside(void **state)
+{
+    static const char *const links[] = {"root", "root/buildinfo",
+                                        "root/buildinfo/content_manifests"};
+    struct fixture *f = *state;
+    struct measure_limits limits = {0};
+    char from[PATH_MAX], layer[PATH_MAX];
+    struct err err;
+
+    tempdir_write_text(&f->dir, "outside/buildinfo/content_manifests/a.json",
+                       "{\"image_layer_index\":2}");
+    tempdir_write_text(&f->dir, "outside/content_manifests/a.json", "{\"image_layer_index\":2}");
+    tempdir_write_text(&f->dir, "outside/a.json", "{\"image_layer_index\":2}");
+    for (size_t i = 0; i < unit_count(links); i++) {
+        char path[128];
+
+        snprintf(path, sizeof(path), "layer-%zu/%s", i, links[i]);
+        *strrchr(path, '/') = '\0';
+        tempdir_mkdir(&f->dir, path);
+        snprintf(path, sizeof(path), "layer-%zu/%s", i, links[i]);
+        assert_int_equal(
+            symlink(tempdir_path(&f->dir, "outside", from), tempdir_path(&f->dir, path, layer)), 0);
+        snprintf(path, sizeof(path), "layer-%zu", i);
+        measure_result_free(&f->result);
+        assert_ok(measure_directory(&host, tempdir_path(&f->dir, path, layer), &limits, &f->result,
+                                    &err));
+        assert_int_equal(f->result.base_layers, 0);
+    }
+    tempdir_mkdir(&f->dir, "layer/" MANIFESTS);
+    assert_int_equal(symlink(tempdir_path(&f->dir, "outside/a.json", from),
+                             tempdir_path(&f->dir, "layer/" MANIFESTS "a.json", layer)),
+                     0);
+    measure_result_free(&f->result);
+    assert_ok(
+        measure_directory(&host, tempdir_path(&f->dir, "layer", layer), &limits, &f->result, &err));
+    assert_int_equal(f->result.base_layers, 0);
+}
+
 static void a_directory_that_is_not_there_is_not_found(void **state)
 {
     struct fixture *f = *state;
@@ -314,6 +432,11 @@ int main(void)
         with_dir(os_release_is_found_through_a_relative_link),
         with_dir(os_release_is_never_taken_from_outside),
         with_dir(os_release_that_is_long_or_no_text_is_none),
+        with_dir(a_content_manifest_tells_how_many_layers_the_base_has),
+        with_dir(other_files_there_tell_nothing),
+        with_dir(content_manifests_that_differ_tell_nothing),
+        with_dir(of_many_content_manifests_the_first_are_read),
+        with_dir(content_manifests_are_never_taken_from_outside),
         with_dir(a_directory_that_is_not_there_is_not_found),
         with_dir(a_stop_ends_the_walk),
         with_dir(the_pace_is_kept_over_small_directories),

@@ -151,7 +151,7 @@ static void a_file_of_schema_2_keeps_its_containers(void **state)
                      NULL, NULL, NULL),
         SQLITE_OK);
     assert_ok(store_open_writer(&s, path, &err));
-    assert_int_equal(number(db, "PRAGMA user_version"), 3);
+    assert_int_equal(number(db, "PRAGMA user_version"), STORE_SCHEMA_VERSION);
     assert_int_equal(number(db, "SELECT count(*) FROM container_now WHERE name = 'web' "
                                 "AND kube_namespace = '' AND kube_pod = ''"),
                      1);

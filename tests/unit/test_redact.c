@@ -374,6 +374,113 @@ static void what_a_descriptor_embeds_does_not_leave(void **state)
                    "{\"config\":" DESCRIPTOR("config", ",\"data\":\"e30=\"") "}");
 }
 
+#define STATEMENT(more)                                                                            \
+    "{\"_type\":\"https://in-toto.io/Statement/v0.1\"," more                                       \
+    "\"predicateType\":\"https://slsa.dev/provenance/v0.2\"}"
+#define MATERIAL                                                                                   \
+    "{\"digest\":{\"sha256\":\"" HEX64                                                             \
+    "\"},\"uri\":\"pkg:docker/debian@12?platform=linux%2Famd64\"}"
+
+/* Build arguments, the Dockerfile, commands and names of all kinds stay here. */
+static void of_an_attestation_only_its_images_leave(void **state)
+{
+    (void)state;
+    check_document(
+        STATEMENT("\"subject\":[{\"name\":\"pkg:docker/app@1\",\"digest\":{\"sha256\":\"" HEX64
+                  "\",\"sha1\":\"x\"}}],\"predicate\":{\"builder\":{\"id\":\"hunter2\"},"
+                  "\"invocation\":{\"parameters\":{\"args\":{\"build-arg:A\":\"hunter2\"}}},"
+                  "\"buildConfig\":{\"llbDefinition\":[\"hunter2\"]},\"materials\":[" MATERIAL ","
+                  "{\"uri\":\"https://me:hunter2@h/a.git\",\"digest\":{\"sha1\":\"x\"}},7],"
+                  "\"metadata\":{\"x\":\"hunter2\"}},\"more\":1,"),
+        "{\"_type\":\"https://in-toto.io/Statement/v0.1\",\"predicate\":{\"materials\":[" MATERIAL
+        "]},\"predicateType\":\"https://slsa.dev/provenance/v0.2\",\"subject\":[{\"digest\":{"
+        "\"sha256\":\"" HEX64 "\"}}]}");
+    check_document(
+        STATEMENT("\"predicate\":{\"buildDefinition\":{\"externalParameters\":{\"a\":\"hunter2\"},"
+                  "\"resolvedDependencies\":[" MATERIAL "]},\"runDetails\":{\"b\":\"hunter2\"}},"),
+        "{\"_type\":\"https://in-toto.io/Statement/v0.1\",\"predicate\":{\"buildDefinition\":{"
+        "\"resolvedDependencies\":[" MATERIAL
+        "]}},\"predicateType\":\"https://slsa.dev/provenance/v0.2\"}");
+}
+
+static void an_attestation_with_nothing_to_cut_keeps_its_bytes(void **state)
+{
+    (void)state;
+    check_document(STATEMENT("\"subject\":[],\"predicate\":{\"materials\":[" MATERIAL "]},"),
+                   STATEMENT("\"subject\":[],\"predicate\":{\"materials\":[" MATERIAL "]},"));
+}
+
+static void an_attestation_of_other_shape_is_cut_to_its_types(void **state)
+{
+    static const char bare[] = "{\"_type\":\"https://in-toto.io/Statement/v0.1\","
+                               "\"predicateType\":\"https://slsa.dev/provenance/v0.2\"}";
+
+    (void)state;
+    check_document(STATEMENT("\"subject\":\"hunter2\",\"predicate\":[\"hunter2\"],"), bare);
+    check_document(STATEMENT("\"predicate\":\"hunter2\","), bare);
+    check_document(STATEMENT("\"subject\":[[\"hunter2\"],\"hunter2\"],"),
+                   "{\"_type\":\"https://in-toto.io/Statement/v0.1\","
+                   "\"predicateType\":\"https://slsa.dev/provenance/v0.2\",\"subject\":[]}");
+    check_document(
+        STATEMENT("\"predicate\":{\"materials\":[{\"uri\":[\"hunter2\"],\"digest\":\"x\"},"
+                  "{\"digest\":{\"sha256\":\"hunter2\"},"
+                  "\"uri\":\"pkg:docker/a@1?x=https://me:hunter2@h\"}]},"),
+        "{\"_type\":\"https://in-toto.io/Statement/v0.1\",\"predicate\":{\"materials\":[{"
+        "\"digest\":{},\"uri\":\"pkg:docker/a@1?x=https://" M "@h\"}]},"
+        "\"predicateType\":\"https://slsa.dev/provenance/v0.2\"}");
+}
+
+/* Base64 of JSON; the first with build arguments, a git source with a password, an alias and a
+ * broken pin, and what of that may leave. */
+#define INFO_FULL                                                                                  \
+    "eyJmcm9udGVuZCI6ImRvY2tlcmZpbGUudjAiLCJhdHRycyI6eyJidWlsZC1hcmc6QSI6Imh1bnRl"                 \
+    "cjIifSwic291cmNlcyI6W3sidHlwZSI6ImRvY2tlci1pbWFnZSIsInJlZiI6ImRvY2tlci5pby9s"                 \
+    "aWJyYXJ5L2RlYmlhbjoxMiIsInBpbiI6InNoYTI1NjowMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4"                 \
+    "OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nzg5YWJjZGVmIn0seyJ0eXBlIjoiZ2l0Iiwi"                 \
+    "cmVmIjoiaHR0cHM6Ly9tZTpodW50ZXIyQGgvYS5naXQiLCJwaW4iOiJhYiJ9LHsidHlwZSI6ImRv"                 \
+    "Y2tlci1pbWFnZSIsInJlZiI6ImRvY2tlci5pby9saWJyYXJ5L2dvbGFuZzoxIiwicGluIjoieCIs"                 \
+    "ImFsaWFzIjoiaHVudGVyMiJ9LDddLCJkZXBzIjp7IngiOiJodW50ZXIyIn19"
+#define INFO_CUT                                                                                   \
+    "eyJzb3VyY2VzIjpbeyJwaW4iOiJzaGEyNTY6MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNk"                 \
+    "ZWYwMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZiIsInJlZiI6ImRvY2tlci5pby9saWJy"                 \
+    "YXJ5L2RlYmlhbjoxMiIsInR5cGUiOiJkb2NrZXItaW1hZ2UifSx7InJlZiI6ImRvY2tlci5pby9s"                 \
+    "aWJyYXJ5L2dvbGFuZzoxIiwidHlwZSI6ImRvY2tlci1pbWFnZSJ9XX0="
+#define INFO_PLAIN                                                                                 \
+    "eyJzb3VyY2VzIjpbeyJ0eXBlIjoiZG9ja2VyLWltYWdlIiwicmVmIjoiZG9ja2VyLmlvL2xpYnJh"                 \
+    "cnkvZGViaWFuOjEyIiwicGluIjoic2hhMjU2OjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nzg5YWJj"                 \
+    "ZGVmMDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWYifV19"
+#define INFO_SECRET                                                                                \
+    "eyJzb3VyY2VzIjpbeyJ0eXBlIjoiZG9ja2VyLWltYWdlIiwicmVmIjoiaHR0cHM6Ly9tZTpodW50"                 \
+    "ZXIyQGgvYSJ9XX0="
+#define INFO_SECRET_CUT                                                                            \
+    "eyJzb3VyY2VzIjpbeyJyZWYiOiJodHRwczovL1tyZWRhY3RlZF1AaC9hIiwidHlwZSI6ImRvY2tl"                 \
+    "ci1pbWFnZSJ9XX0="
+#define INFO_ARRAY "WyJodW50ZXIyIl0="
+
+#define INFO(text) "{\"moby.buildkit.buildinfo.v1\":\"" text "\"}"
+
+static void of_build_info_only_its_images_leave(void **state)
+{
+    (void)state;
+    check_document(INFO(INFO_FULL), INFO(INFO_CUT));
+    check_document(INFO(INFO_CUT), INFO(INFO_CUT));
+    check_document(INFO(INFO_PLAIN), INFO(INFO_PLAIN));
+    check_document(INFO(INFO_SECRET), INFO(INFO_SECRET_CUT));
+    check_document(INFO("e30="), INFO("e30="));
+}
+
+static void build_info_that_cannot_be_read_goes_as_a_whole(void **state)
+{
+    (void)state;
+    check_document(INFO("aHVudGVyMg=="), INFO(M));
+    check_document(INFO("!!!!"), INFO(M));
+    check_document(INFO(""), INFO(M));
+    check_document(INFO("===="), INFO(M));
+    check_document(INFO(INFO_ARRAY), INFO(M));
+    check_document("{\"moby.buildkit.buildinfo.v2\":\"" INFO_PLAIN "\"}",
+                   "{\"moby.buildkit.buildinfo.v2\":\"" M "\"}");
+}
+
 static void what_is_no_document_does_not_leave(void **state)
 {
     static const char *const bad[] = {"", "x", "{\"a\":", "\"text\"", "{\"a\":1,\"a\":2}"};
@@ -458,6 +565,11 @@ int main(void)
         cmocka_unit_test(a_manifest_keeps_what_names_its_blobs),
         cmocka_unit_test(secrets_are_cut_from_a_manifest),
         cmocka_unit_test(what_a_descriptor_embeds_does_not_leave),
+        cmocka_unit_test(of_an_attestation_only_its_images_leave),
+        cmocka_unit_test(an_attestation_with_nothing_to_cut_keeps_its_bytes),
+        cmocka_unit_test(an_attestation_of_other_shape_is_cut_to_its_types),
+        cmocka_unit_test(of_build_info_only_its_images_leave),
+        cmocka_unit_test(build_info_that_cannot_be_read_goes_as_a_whole),
         cmocka_unit_test(what_is_no_document_does_not_leave),
         cmocka_unit_test(real_images_without_arguments_stay_untouched),
     };

@@ -273,6 +273,113 @@ static void an_index_answers_the_same_want(void **state)
                              "SELECT count(*) FROM document WHERE kind = 3");
 }
 
+#define HEX16 "0123456789abcdef"
+#define HEX64 HEX16 HEX16 HEX16 HEX16
+
+static const char manifest_text[] = "{\"config\":{\"digest\":\"sha256:" HEX64 "\"}}";
+
+/* An index, the attestation in it and its statement, about the manifest above. */
+static struct digest make_provenance(char attestation[1024], char index[1024], char statement[1024])
+{
+    struct digest id = digest_of(manifest_text, strlen(manifest_text));
+    char hex[DIGEST_TEXT], other[DIGEST_TEXT];
+
+    snprintf(statement, 1024,
+             "{\"_type\":\"https://in-toto.io/Statement/v1\",\"predicateType\":"
+             "\"https://slsa.dev/provenance/v1\",\"predicate\":{\"buildDefinition\":{"
+             "\"resolvedDependencies\":[{\"uri\":\"pkg:docker/debian@12\"}]}}}");
+    id = digest_of(statement, strlen(statement));
+    snprintf(attestation, 1024,
+             "{\"config\":{\"digest\":\"sha256:" HEX64 "\"},\"layers\":[{\"mediaType\":"
+             "\"application/vnd.in-toto+json\",\"size\":1,\"digest\":\"%s\",\"annotations\":{"
+             "\"in-toto.io/predicate-type\":\"https://slsa.dev/provenance/v1\"}}]}",
+             digest_text(&id, hex));
+    id = digest_of(attestation, strlen(attestation));
+    digest_text(&id, hex);
+    id = digest_of(manifest_text, strlen(manifest_text));
+    snprintf(index, 1024,
+             "{\"manifests\":[{\"digest\":\"%s\",\"annotations\":{\"vnd.docker.reference.type\":"
+             "\"attestation-manifest\",\"vnd.docker.reference.digest\":\"%s\"}}]}",
+             hex, digest_text(&id, other));
+    return digest_of(index, strlen(index));
+}
+
+/* Waits until the host is asked for a document of this kind that hashes so, and gives it. */
+static void give_when_asked(struct rig_host *h, enum rec_document_kind kind, const char *text)
+{
+    struct digest id = digest_of(text, strlen(text));
+    struct wire_agent_msg m = {.kind = WIRE_DOCUMENT,
+                               .document = {.kind = kind,
+                                            .digest = id,
+                                            .total = (uint32_t)strlen(text),
+                                            .data = (const uint8_t *)text,
+                                            .len = (uint32_t)strlen(text)}};
+    bool asked = false;
+
+    while (!asked) {
+        const struct wire_collector_msg *want = host_wait(h, WIRE_WANT);
+
+        for (size_t i = 0; i < want->want.count; i++)
+            asked = asked || (want->want.items[i].kind == kind &&
+                              digest_eq(&want->want.items[i].digest, &id));
+    }
+    host_send(h, &m);
+}
+
+/* The image of the manifest above, pulled by the index. */
+static void hold_attested(struct rig_host *h, const struct digest *index)
+{
+    struct rec_content *c = rig_content(h, 0, 1);
+    struct rec_repo_digest pulled = {.repository = "docker.io/team/app", .digest = *index};
+
+    c->store.manifests = true;
+    c->images[0].id = digest_of(manifest_text, strlen(manifest_text));
+    c->images[0].identity = REC_BY_MANIFEST;
+    c->images[0].unpacked = false;
+    c->images[0].repo_digests = &pulled;
+    c->images[0].repo_digest_count = 1;
+    host_inventory(h, 1, c);
+    host_wait(h, WIRE_ACKNOWLEDGEMENT);
+}
+
+static void an_index_leads_to_what_it_lists_without_waiting(void **state)
+{
+    struct collector_rig *rig = *state;
+    char attestation[1024], index[1024], statement[1024];
+    struct digest id = make_provenance(attestation, index, statement);
+    struct rig_host a;
+
+    host_join(&a, rig, "alpha", 1, 1);
+    hold_attested(&a, &id);
+    give_when_asked(&a, REC_DOC_MANIFEST, index);
+    give_when_asked(&a, REC_DOC_MANIFEST, attestation);
+    give_when_asked(&a, REC_DOC_ATTESTATION, statement);
+    while (collector_sql(rig, "SELECT count(*) FROM manifest_evidence WHERE source = 7 AND "
+                              "reference = 'docker.io/library/debian:12'") != 1)
+        assert_true(collector_turn(rig));
+    host_leave(&a);
+}
+
+static void an_agent_that_would_tell_too_much_is_not_asked_for_attestations(void **state)
+{
+    struct collector_rig *rig = *state;
+    char attestation[1024], index[1024], statement[1024];
+    struct digest id = make_provenance(attestation, index, statement);
+    struct rig_host a;
+
+    host_connect(&a, rig, "alpha", 1, 1);
+    host_hello_only(&a, REC_CAP_DOCUMENTS);
+    host_wait(&a, WIRE_WELCOME);
+    hold_attested(&a, &id);
+    give_when_asked(&a, REC_DOC_MANIFEST, index);
+    give_when_asked(&a, REC_DOC_MANIFEST, attestation);
+    while (collector_sql(rig, "SELECT count(*) FROM provenance") != 1)
+        assert_true(collector_turn(rig));
+    collector_settle(rig);
+    assert_int_equal(host_pending(&a, WIRE_WANT), 0);
+    host_leave(&a);
+}
+
 static void declining_is_heard(void **state)
 {
     struct collector_rig *rig = *state;
@@ -386,6 +493,8 @@ int main(void)
         TEST(origins_are_kept),
         TEST(a_manifest_is_asked_of_one_host),
         TEST(an_index_answers_the_same_want),
+        TEST(an_index_leads_to_what_it_lists_without_waiting),
+        TEST(an_agent_that_would_tell_too_much_is_not_asked_for_attestations),
         TEST(declining_is_heard),
         TEST(a_declined_manifest_goes_to_another_host),
         TEST(a_host_that_comes_back_is_asked_for_its_manifests),

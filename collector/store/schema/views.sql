@@ -136,3 +136,16 @@ JOIN manifest_blob b ON b.manifest_id = m.id
 JOIN image_chain k ON k.image_id = i.id AND k.position = b.position
 JOIN chain c ON c.id = k.chain_id
 JOIN layer l ON l.id = c.layer_id;
+
+-- What each present image stands on, by the collector's last survey; survey_s says when that was.
+DROP VIEW IF EXISTS lineage_now;
+CREATE VIEW lineage_now AS
+SELECT l.image_id, 'sha256:' || lower(hex(i.digest)) AS image, l.core_kind, l.core,
+       'sha256:' || lower(nullif(hex(c.digest), '')) AS core_chain, l.family, l.version, l.base,
+       'sha256:' || lower(nullif(hex(b.digest), '')) AS base_chain, l.base_layers, l.method, l.confidence,
+       v.at_s AS survey_s
+FROM lineage l
+JOIN image i ON i.id = l.image_id
+LEFT JOIN chain c ON c.id = l.core_chain_id
+LEFT JOIN chain b ON b.id = l.base_chain_id
+CROSS JOIN survey v;

@@ -1,0 +1,150 @@
+/*
+ * lineage_private: what the files of lineage share.
+ *
+ * Threads: as the arena that everything lies in.
+ */
+#ifndef COLLECTOR_CENSUS_LINEAGE_PRIVATE_H
+#define COLLECTOR_CENSUS_LINEAGE_PRIVATE_H
+
+#include "collector/census/lineage.h"
+#include "collector/census/naming_private.h"
+
+/* ---- who holds what is declared (lineage_known.c) -------------------------------------------- */
+
+/* Who is known by a declared name or digest, at any time. */
+struct lineage_holder {
+    uint32_t key;
+    uint32_t chain; /* that it ends at; FLEET_NONE: an entry of the catalogue on no host */
+    uint32_t image; /* FLEET_NONE: an entry of the catalogue */
+    uint32_t entry; /* of the catalogue; FLEET_NONE */
+    bool firm;      /* a store of root's, the document itself, or the catalogue says so */
+};
+
+struct lineage_known {
+    uint32_t *name_of, *digest_of;  /* by evidence: keys; FLEET_NONE where it names none */
+    struct lineage_holder *holders; /* by key, then chain, then image */
+    struct fleet_run *of_key;
+    size_t count, cap, key_count;
+};
+
+/* Where the declaring images of a chain lie, to find who said the same before. */
+struct lineage_sayings {
+    uint32_t *list;   /* evidence, by chain that its image ends at, then by its words */
+    uint32_t *starts; /* by chain, and one more */
+};
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+struct lineage_facts {
+    const struct fleet *f;
+    const struct catalogue *c;
+    const struct naming *naming;
+    int64_t known_at_s;
+    struct arena *arena;
+    struct lineage *out;
+    struct lineage_known known;
+    struct lineage_sayings sayings;
+    uint32_t *genesis; /* by image: position of its first layer that is not empty */
+    bool *is_named;    /* by image: a store of root's gives it a name */
+    /* By chain. */
+    uint32_t *depth, *named_endings;
+    bool *is_base;     /* may be a core build */
+    bool *is_grounded; /* an image ends there that is not standalone */
+    bool *is_shared;   /* images of different content begin with it */
+    uint32_t *up_to;   /* a named core build that goes on from it; FLEET_NONE */
+    const char *
+        *family; /* of the core build there, as far as it is sure; NULL: not looked up yet */
+};
+
+/* Fills `known`; of an image whose config is not here there is nothing to hold. */
+int lineage_find_known(struct lineage_facts *l, struct err *err);
+/* Fills `sayings`, after `known`. */
+int lineage_find_sayings(struct lineage_facts *l, struct err *err);
+
+/* Whether an image is part of it all: its config is here, and it was heard of by then. */
+static inline bool lineage_knows(const struct lineage_facts *l, uint32_t image)
+{
+    const struct fleet_image *i = &l->f->images[image];
+
+    return i->parsed == PARSED_READ && (l->known_at_s == 0 || i->first_s <= l->known_at_s);
+}
+
+/* Whether a row says something about the image's base; the others tell builders and steps. */
+static inline bool lineage_declares(const struct fleet_evidence *e)
+{
+    return e->role == EVIDENCE_OF_BASE && e->source != EVIDENCE_HISTORY;
+}
+
+/* Whether a chain has a name that names it. */
+static inline bool lineage_is_named(const struct lineage_facts *l, uint32_t chain)
+{
+    return l->naming->strength[chain] >= NAME_TAG;
+}
+
+/* ---- one declaration (lineage_declared.c) ---------------------------------------------------- */
+
+enum lineage_reason {
+    BECAUSE_DIGEST_FITS,
+    BECAUSE_NAME_FITS,
+    BECAUSE_BOUNDARY_FITS,    /* it names nothing; a named image ends where it says */
+    BECAUSE_DIGEST_DIFFERS,   /* who has the digest is no prefix */
+    BECAUSE_BOUNDARY_DIFFERS, /* who has the digest ends elsewhere in the line */
+    BECAUSE_NO_SUCH_LAYER,    /* the boundary is not in the image */
+    BECAUSE_FAMILY_DIFFERS,
+    BECAUSE_NOBODY_HOLDS_IT,
+    BECAUSE_OTHER_VERSION,  /* the name is known, for other layers */
+    BECAUSE_OTHER_PLATFORM, /* the digest is known, for another platform */
+    BECAUSE_UNSURE,         /* who is known by it may not be meant, or is known by a user's word */
+    BECAUSE_ONE_OF_SEVERAL, /* a source of the build, which may be another stage's */
+};
+
+struct lineage_judgement {
+    enum lineage_outcome outcome;
+    enum lineage_outcome by_itself; /* what it would be, were it not inherited */
+    enum lineage_reason reason;
+    bool by_digest;    /* and by somebody whose word is firm */
+    bool is_nested;    /* a FROM comment below another one */
+    uint32_t chain;    /* that confirms, or contradicts it; FLEET_NONE */
+    uint32_t boundary; /* how many layers are the base's, where it is confirmed or says so; 0 */
+    uint32_t from;     /* inherited from; FLEET_NONE */
+};
+
+/* In constant memory; reads nothing but what lineage_compute() made. */
+void lineage_judge(const struct lineage_facts *l, uint32_t evidence, struct lineage_judgement *out);
+
+/* Where families are sure, by the catalogue or os-release, they are told for all core builds, and
+ * for what the catalogue has: only they tell two core builds apart without any doubt. */
+int lineage_find_families(struct lineage_facts *l, struct err *err);
+
+/* The nearest base of every image, and how sure its core build is, after all else. */
+void lineage_find_bases(struct lineage_facts *l);
+
+/* How sure a boundary is. `by_digest` counts for a declared one. */
+enum lineage_confidence lineage_weigh(enum lineage_method method, bool by_digest,
+                                      enum name_strength strength);
+
+/* The unnamed boundary at the end of a line's first `layers` layers, or how it is none. */
+enum lineage_method lineage_unnamed_at(const struct lineage_facts *l, uint32_t image,
+                                       uint32_t layers);
+
+/* ---- words (lineage_sentences.c) --------------------------------------------------------------
+ */
+
+#define LINEAGE_SENTENCE_MAX 2048 /* bytes, with the NUL; a longer one is cut */
+
+/* What the sentences about one image are made from. */
+struct lineage_teller {
+    const struct lineage_facts *l;
+    uint32_t image;
+    struct arena *arena;
+};
+
+/* What a judgement comes to, and why, as sentences. In the teller's arena; NULL on failure. */
+const char *lineage_why(const struct lineage_teller *t, const struct lineage_judgement *j,
+                        struct err *err);
+
+/* What speaks against the answer, into the story, whose declarations and boundaries are told. */
+int lineage_tell_against(const struct lineage_teller *t, struct lineage_story *story,
+                         struct err *err);
+
+#endif

@@ -1,0 +1,374 @@
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "collector/census/lineage_private.h"
+#include "common/imageref.h"
+
+#define SHORT_HEX 12     /* digits of a digest within a sentence */
+#define CLAIMS_TOLD 8    /* names of one chain that do not count */
+#define AGAINST_ROOM 128 /* sentences: more than the rules below can make of one line's ends */
+
+/* ---- words ----------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 3, 4))) static const char *say(const struct lineage_teller *t,
+                                                             struct err *err, const char *fmt, ...)
+{
+    char text[LINEAGE_SENTENCE_MAX];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    return arena_text(t->arena, text, strlen(text), err);
+}
+
+/* "debian:12", or "the image without a name that ends at chain 0123456789ab". */
+static const char *chain_words(const struct lineage_teller *t, uint32_t chain, struct err *err)
+{
+    const struct naming_claim *title = naming_title(t->l->naming, chain);
+    char hex[DIGEST_HEX + 1];
+
+    if (title != NULL)
+        return naming_text(title, t->arena, err);
+    return say(t, err, "an image without a name (chain %.*s)", SHORT_HEX,
+               digest_hex(&t->l->f->chains[chain].digest, hex));
+}
+
+static const char *image_words(const struct lineage_teller *t, uint32_t image, struct err *err)
+{
+    char hex[DIGEST_HEX + 1];
+
+    if (lineage_is_named(t->l, naming_top(&t->l->f->images[image])))
+        return chain_words(t, naming_top(&t->l->f->images[image]), err);
+    return say(t, err, "image %.*s", SHORT_HEX, digest_hex(&t->l->f->images[image].digest, hex));
+}
+
+/* "python:3@sha256:0123456789ab", as the row says it. */
+static const char *declared_words(const struct lineage_teller *t, const struct fleet_evidence *e,
+                                  struct err *err)
+{
+    static const struct digest none;
+    char familiar[IMAGEREF_MAX + 1], hex[DIGEST_HEX + 1];
+    struct imageref ref;
+
+    if (imageref_parse(&ref, e->reference, NULL) == 0)
+        imageref_familiar(&ref, familiar);
+    else
+        snprintf(familiar, sizeof(familiar), "%s", e->reference);
+    if (digest_eq(&e->digest, &none))
+        return say(t, err, "%s", familiar[0] != '\0' ? familiar : "a base without a name");
+    return say(t, err, "%s@sha256:%.*s", familiar, SHORT_HEX, digest_hex(&e->digest, hex));
+}
+
+/* Who declares. */
+static const char *source_words(enum fleet_evidence_source source)
+{
+    static const char *const words[] = {
+        [EVIDENCE_ANNOTATION] = "An annotation of its manifest",
+        [EVIDENCE_LABEL] = "A label",
+        [EVIDENCE_FROM] = "A FROM comment in its history",
+        [EVIDENCE_S2I] = "Its source-to-image label",
+        [EVIDENCE_BUILDPACKS] = "Its buildpacks label",
+        [EVIDENCE_BUILDINFO] = "The build info in its config",
+        [EVIDENCE_PROVENANCE] = "A provenance attestation",
+        [EVIDENCE_CONTENT_MANIFEST] = "A content manifest in its layers",
+        [EVIDENCE_HISTORY] = "Its history",
+    };
+
+    return words[source];
+}
+
+static const char *host_words(const struct lineage_teller *t, const struct naming_claim *claim)
+{
+    const struct fleet *f = t->l->f;
+
+    return claim->store == FLEET_NONE ? "a host" : f->hosts[f->stores[claim->store].host].name;
+}
+
+/* ---- why a declaration has its outcome ------------------------------------------------------- */
+
+static const char *family_words(const struct lineage_teller *t, uint32_t core)
+{
+    const char *family = core == FLEET_NONE ? NULL : t->l->family[core];
+
+    return family != NULL ? family : "unknown";
+}
+
+/* The family of whatever image ends at `chain`. */
+static const char *family_at(const struct lineage_teller *t, uint32_t chain)
+{
+    uint32_t i = chain == FLEET_NONE ? FLEET_NONE : t->l->out->first_ending[chain];
+
+    return family_words(t, i == FLEET_NONE ? chain : t->l->out->images[i].core);
+}
+
+static const char *why_confirmed(const struct lineage_teller *t, const struct lineage_judgement *j,
+                                 struct err *err)
+{
+    const char *words = chain_words(t, j->chain, err);
+
+    if (words == NULL)
+        return NULL;
+    if (j->reason == BECAUSE_BOUNDARY_FITS)
+        return say(t, err,
+                   "It says that the lowest %" PRIu32 " layers are the base's, and %s ends there.",
+                   j->boundary, words);
+    if (j->reason == BECAUSE_NAME_FITS)
+        return say(t, err,
+                   "An image that has or had this name is the lowest %" PRIu32
+                   " layers of this one.",
+                   j->boundary);
+    return say(t, err, "The image with this digest is the lowest %" PRIu32 " layers of this one%s.",
+               j->boundary,
+               j->by_digest ? "" : ", by the word of a store that its own user can write");
+}
+
+static const char *why_differs(const struct lineage_teller *t, const struct lineage_judgement *j,
+                               struct err *err)
+{
+    const struct fleet_image *image = &t->l->f->images[t->image];
+    bool is_single = image->chain_count == t->l->genesis[t->image] + 1;
+    const char *words = j->chain == FLEET_NONE ? "" : chain_words(t, j->chain, err);
+
+    if (words == NULL)
+        return NULL;
+    return say(t, err, "The image with this digest is known%s%s, and its layers are not here.%s",
+               words[0] != '\0' ? " as " : "", words,
+               is_single ? " This image has a single layer and may have been squashed." : "");
+}
+
+static const char *why_nobody(const struct lineage_teller *t, const struct lineage_judgement *j,
+                              struct err *err)
+{
+    if (j->boundary == 0)
+        return "Nobody holds what it names: no host, and no entry of the catalogue.";
+    return say(t, err,
+               "Nobody holds what it names; by its word the lowest %" PRIu32
+               " layers are the base's.",
+               j->boundary);
+}
+
+static const char *why_itself(const struct lineage_teller *t, const struct lineage_judgement *j,
+                              struct err *err)
+{
+    switch (j->reason) {
+    case BECAUSE_DIGEST_FITS:
+    case BECAUSE_NAME_FITS:
+    case BECAUSE_BOUNDARY_FITS:
+        return why_confirmed(t, j, err);
+    case BECAUSE_DIGEST_DIFFERS:
+        return why_differs(t, j, err);
+    case BECAUSE_BOUNDARY_DIFFERS:
+        return say(t, err,
+                   "The image with this digest does not end after the lowest %" PRIu32
+                   " layers, where the base is said to.",
+                   j->boundary);
+    case BECAUSE_NO_SUCH_LAYER:
+        return "It says where the base ends, and the image has no such layer.";
+    case BECAUSE_FAMILY_DIFFERS:
+        return say(t, err, "All that ever had this name is of another family: %s there, %s here.",
+                   family_at(t, j->chain), family_words(t, t->l->out->images[t->image].core));
+    case BECAUSE_NOBODY_HOLDS_IT:
+        return why_nobody(t, j, err);
+    case BECAUSE_OTHER_VERSION:
+        return "The name is known for other layers only; another version may have been meant.";
+    case BECAUSE_OTHER_PLATFORM:
+        return "The digest is known for another platform only.";
+    case BECAUSE_UNSURE:
+        return "Only a store that its own user can write knows this digest.";
+    case BECAUSE_ONE_OF_SEVERAL:
+        return "It lists all sources of the build; this one may be another stage's.";
+    }
+    return "";
+}
+
+const char *lineage_why(const struct lineage_teller *t, const struct lineage_judgement *j,
+                        struct err *err)
+{
+    const char *itself = why_itself(t, j, err), *from;
+
+    if (itself == NULL || j->outcome != OUTCOME_INHERITED)
+        return itself;
+    if (j->from == FLEET_NONE)
+        return say(t, err,
+                   "A FROM comment above it is the image's own, so this one is of an image below. "
+                   "%s",
+                   itself);
+    from = image_words(t, j->from, err);
+    return from == NULL ? NULL : say(t, err, "Inherited: %s says the same. %s", from, itself);
+}
+
+/* ---- what speaks against the answer ---------------------------------------------------------- */
+
+static int add(struct lineage_story *story, const char *sentence)
+{
+    if (sentence == NULL)
+        return -1;
+    if (story->against_count < AGAINST_ROOM)
+        story->against[story->against_count++] = sentence;
+    return 0;
+}
+
+static int tell_contradicted(const struct lineage_teller *t, struct lineage_story *story,
+                             struct err *err)
+{
+    for (size_t i = 0; i < story->declaration_count; i++) {
+        const struct lineage_declaration *d = &story->declarations[i];
+        const char *declared;
+
+        if (d->outcome != OUTCOME_CONTRADICTED)
+            continue;
+        declared = declared_words(t, d->evidence, err);
+        if (declared == NULL ||
+            add(story, say(t, err, "%s names %s as its base; the layers contradict it. %s",
+                           source_words(d->evidence->source), declared, d->why)) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int tell_nearest(const struct lineage_teller *t, struct lineage_story *story,
+                        struct err *err)
+{
+    const struct lineage_image *image = &t->l->out->images[t->image];
+    const char *words;
+
+    if (image->nearest == FLEET_NONE)
+        return 0;
+    words = chain_words(t, image->nearest, err);
+    if (words == NULL)
+        return -1;
+    if (image->method == LINEAGE_CONTAINS &&
+        add(story, say(t, err,
+                       "Its layers begin with those of %s; nothing else says that it was built "
+                       "from it.",
+                       words)) != 0)
+        return -1;
+    if (image->ties > 1 &&
+        add(story, say(t, err,
+                       "%d named images have just these layers; which of them was meant cannot be "
+                       "told from layers.",
+                       image->ties)) != 0)
+        return -1;
+    if (!image->nearest_named && image->method != LINEAGE_DECLARED)
+        return add(story, say(t, err,
+                              "No image that is known by a name ends after the lowest %" PRIu32
+                              " layers; that a base ends there is inferred (%s).",
+                              image->nearest_layers, lineage_method_name(image->method)));
+    return 0;
+}
+
+static int tell_above(const struct lineage_teller *t, struct lineage_story *story, struct err *err)
+{
+    const struct lineage_image *image = &t->l->out->images[t->image];
+
+    if (image->above == FLEET_NONE)
+        return 0;
+    return add(story, say(t, err,
+                          "A base without a name may lie above the nearest one, after the lowest "
+                          "%" PRIu32 " layers: %s.",
+                          t->l->depth[image->above],
+                          t->l->out->directions[image->above] > 1
+                              ? "lines of several images part there"
+                              : "a declaration that nobody can verify ends there"));
+}
+
+/* A boundary that is named by a tag alone, and either is the core build or had to give way. */
+static int tell_tags(const struct lineage_teller *t, struct lineage_story *story, struct err *err)
+{
+    uint32_t core = t->l->out->images[t->image].core;
+
+    for (size_t i = 0; i < story->boundary_count; i++) {
+        const struct lineage_boundary *b = &story->boundaries[i];
+        const struct naming_claim *title = naming_title(t->l->naming, b->chain);
+        const char *words;
+
+        if (!b->named || title == NULL || title->strength != NAME_TAG)
+            continue;
+        words = chain_words(t, b->chain, err);
+        if (words == NULL ||
+            add(story, say(t, err,
+                           "The name %s is only a tag on %s: whoever may tag images there can make "
+                           "it%s.",
+                           words, host_words(t, title),
+                           core != FLEET_NONE && t->l->depth[core] > b->layers
+                               ? ", so a boundary above it with a stronger name is the core build"
+                               : "")) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static const char *claim_words(const struct lineage_teller *t, const struct naming_claim *claim,
+                               uint32_t layers, struct err *err)
+{
+    const char *name = naming_text(claim, t->arena, err);
+
+    if (name == NULL)
+        return NULL;
+    if (claim->displaced)
+        return say(t, err,
+                   "Its lowest %" PRIu32 " layers are seen as %s on %s, which does not count: a "
+                   "stronger word gives that name to other layers.",
+                   layers, name, host_words(t, claim));
+    return say(t, err,
+               "Its lowest %" PRIu32 " layers are seen as %s on %s, in a store that its own user "
+               "can write: that names them for nobody else.",
+               layers, name, host_words(t, claim));
+}
+
+/* Names along the line that do not count. */
+static int tell_seen(const struct lineage_teller *t, struct lineage_story *story, struct err *err)
+{
+    const struct fleet_image *image = &t->l->f->images[t->image];
+    const struct naming *n = t->l->naming;
+
+    for (uint32_t p = t->l->genesis[t->image]; p < image->chain_count; p++) {
+        const struct fleet_run *run = &n->of_chain[image->chains[p]];
+        int told = 0;
+
+        for (uint32_t i = run->first; i < run->first + run->count && told < CLAIMS_TOLD; i++) {
+            const struct naming_claim *claim = &n->claims[i];
+
+            if (!claim->displaced && claim->strength != NAME_SEEN)
+                continue;
+            if (add(story, claim_words(t, claim, p + 1, err)) != 0)
+                return -1;
+            told++;
+        }
+    }
+    return 0;
+}
+
+static int tell_core(const struct lineage_teller *t, struct lineage_story *story)
+{
+    const struct lineage_image *image = &t->l->out->images[t->image];
+
+    if (!image->known)
+        return add(story, "No host has its config, so its layers are not known.");
+    if (image->kind == BASE_SCRATCH)
+        return add(story, "No operating system was found in its first layer, and no other image "
+                          "begins with it.");
+    if (image->kind == BASE_UNNAMED)
+        return add(story, "No image that is known by a name and that others stand on ends in its "
+                          "line: its core build is only known by its first layer.");
+    if (image->is_step)
+        return add(story, "It has no name itself and looks like a step in the making of its core "
+                          "build.");
+    return 0;
+}
+
+int lineage_tell_against(const struct lineage_teller *t, struct lineage_story *story,
+                         struct err *err)
+{
+    story->against = arena_array(t->arena, AGAINST_ROOM, sizeof(*story->against), err);
+    if (story->against == NULL || tell_core(t, story) != 0)
+        return -1;
+    if (!t->l->out->images[t->image].known)
+        return 0;
+    if (tell_contradicted(t, story, err) != 0 || tell_nearest(t, story, err) != 0 ||
+        tell_above(t, story, err) != 0)
+        return -1;
+    return tell_tags(t, story, err) == 0 ? tell_seen(t, story, err) : -1;
+}

@@ -1,0 +1,126 @@
+#include "collector/census/lineage_private.h"
+
+/* ---- declarations ---------------------------------------------------------------------------- */
+
+/* `judgements`: parallel to the story's declarations. */
+static int tell_declarations(const struct lineage_teller *t, struct lineage_story *out,
+                             struct lineage_judgement *judgements, struct err *err)
+{
+    const struct fleet_run *run = &t->l->f->images[t->image].evidence;
+
+    for (uint32_t i = run->first; i < run->first + run->count; i++) {
+        const struct fleet_evidence *e = &t->l->f->evidence[i];
+        struct lineage_judgement *j = &judgements[out->declaration_count];
+        const char *why;
+
+        if (!lineage_declares(e))
+            continue;
+        lineage_judge(t->l, i, j);
+        why = lineage_why(t, j, err);
+        if (why == NULL)
+            return -1;
+        out->declarations[out->declaration_count++] = (struct lineage_declaration){
+            .evidence = e, .outcome = j->outcome, .chain = j->chain, .from = j->from, .why = why};
+    }
+    return 0;
+}
+
+/* ---- boundaries ------------------------------------------------------------------------------ */
+
+/* Whether a declaration has its base end after so many layers, by its own outcome. */
+static bool is_declared(const struct lineage_story *story,
+                        const struct lineage_judgement *judgements, uint32_t layers,
+                        enum lineage_outcome outcome, bool *by_digest)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < story->declaration_count; i++) {
+        const struct lineage_judgement *j = &judgements[i];
+
+        if (j->by_itself != outcome || j->boundary != layers)
+            continue;
+        found = true;
+        *by_digest = *by_digest || j->by_digest;
+    }
+    return found;
+}
+
+/* How the end of the lowest `layers` layers is known as a boundary. */
+static enum lineage_method method_at(const struct lineage_teller *t,
+                                     const struct lineage_story *story,
+                                     const struct lineage_judgement *judgements,
+                                     struct lineage_boundary *b)
+{
+    const struct lineage_facts *l = t->l;
+    const struct lineage_image *image = &l->out->images[t->image];
+    bool by_digest = false, is_top = b->layers == l->f->images[t->image].chain_count;
+    enum lineage_method method = LINEAGE_NONE;
+
+    if (b->is_nearest)
+        method = image->method;
+    else if (is_declared(story, judgements, b->layers, OUTCOME_CONFIRMED, &by_digest))
+        method = LINEAGE_DECLARED;
+    else if (b->is_core)
+        method = image->core_method;
+    else if (b->named && !is_top)
+        method = LINEAGE_CONTAINS;
+    else if (is_declared(story, judgements, b->layers, OUTCOME_UNVERIFIABLE, &by_digest))
+        method = LINEAGE_CLAIMED;
+    else
+        method = lineage_unnamed_at(l, t->image, b->layers);
+    b->confidence =
+        b->is_nearest ? image->confidence : lineage_weigh(method, by_digest, b->strength);
+    if (b->is_core && !b->is_nearest)
+        b->confidence = image->core_confidence;
+    return method;
+}
+
+static void tell_boundaries(const struct lineage_teller *t, struct lineage_story *out,
+                            const struct lineage_judgement *judgements)
+{
+    const struct lineage_facts *l = t->l;
+    const struct fleet_image *image = &l->f->images[t->image];
+    const struct lineage_image *found = &l->out->images[t->image];
+
+    for (uint32_t p = l->genesis[t->image]; p < image->chain_count; p++) {
+        uint32_t chain = image->chains[p];
+        struct lineage_boundary b = {.chain = chain,
+                                     .layers = p + 1,
+                                     .named = lineage_is_named(l, chain) && l->is_grounded[chain],
+                                     .is_core = chain == found->core,
+                                     .is_nearest = chain == found->nearest,
+                                     .strength = l->naming->strength[chain]};
+
+        b.method = method_at(t, out, judgements, &b);
+        if (b.method != LINEAGE_NONE)
+            out->boundaries[out->boundary_count++] = b;
+    }
+}
+
+int lineage_explain(struct lineage_story *out, const struct lineage *l, const struct fleet *f,
+                    const struct catalogue *c, uint32_t image, struct arena *arena, struct err *err)
+{
+    size_t declarations = f->images[image].evidence.count;
+    struct lineage_judgement *judgements =
+        arena_array(arena, declarations, sizeof(*judgements), err);
+    struct lineage_facts *facts = arena_alloc(arena, sizeof(*facts), err);
+    struct lineage_teller t = {.l = facts, .image = image, .arena = arena};
+
+    if (judgements == NULL || facts == NULL)
+        return -1;
+    *facts = *l->facts;
+    facts->f = f;
+    facts->c = c;
+    *out = (struct lineage_story){0};
+    out->boundaries =
+        arena_array(arena, f->images[image].chain_count, sizeof(*out->boundaries), err);
+    out->declarations = arena_array(arena, declarations, sizeof(*out->declarations), err);
+    if (out->boundaries == NULL || out->declarations == NULL)
+        return -1;
+    if (l->images[image].known) {
+        if (tell_declarations(&t, out, judgements, err) != 0)
+            return -1;
+        tell_boundaries(&t, out, judgements);
+    }
+    return lineage_tell_against(&t, out, err);
+}

@@ -1,0 +1,76 @@
+/*
+ * naming: what each chain is called, by whom, and how much that is worth.
+ *
+ * An image's name is a name for the chain that it ends at. Names have strength, from the weakest:
+ *
+ *   seen       a store that its own user can write (rootless) says so. Names for nobody else.
+ *   tag        a tag in a store that root owns, nothing more: anybody who may run `docker tag`
+ * there can make it. pulled     the store lists, with the name, a repo digest of the name's
+ * repository. trusted    the same, of a repository that the operator trusts; or the store is one
+ * that he trusts to name. catalogue  the operator's catalogue says so.
+ *
+ * A chain is named by its strongest names. A tag that names two chains of one platform, and is
+ * stronger than "tag" for one of them, is displaced for the others: it is kept as a conflict and
+ * names nothing. Names that moved (equal strength) name each version: the newest plainly, the older
+ * ones "as of" the day when the fleet first saw them so.
+ *
+ * For policy only names count that are trusted by the catalogue or a trusted store: `for_policy`.
+ *
+ * Threads: pure.
+ */
+#ifndef COLLECTOR_CENSUS_NAMING_H
+#define COLLECTOR_CENSUS_NAMING_H
+
+#include "collector/census/catalogue.h"
+#include "collector/census/fleet.h"
+
+enum name_strength {
+    NAME_NONE,
+    NAME_SEEN,
+    NAME_TAG,
+    NAME_PULLED,
+    NAME_TRUSTED,
+    NAME_CATALOGUE,
+};
+
+struct naming_claim {
+    uint32_t chain;
+    uint32_t image;   /* that has the name; FLEET_NONE: from the catalogue alone */
+    const char *name; /* normal form with its tag or, without one, "repository@sha256:..." */
+    enum name_strength strength;
+    bool for_policy;
+    bool displaced;  /* by a stronger claim of the same name for `other` */
+    bool moved;      /* the name went on to a newer chain of the same platform */
+    uint32_t other;  /* chain: of the stronger claim, or of the newer one; FLEET_NONE */
+    int64_t first_s; /* when the fleet first heard it; of the catalogue: when it was added */
+    int64_t stores;  /* present ones that say so now */
+    uint32_t store;  /* the first that said so; FLEET_NONE */
+};
+
+struct naming {
+    struct naming_claim *claims; /* by chain; within one the strongest first, then by name */
+    size_t claim_count;
+    struct fleet_run *of_chain; /* parallel to the fleet's chains */
+    enum name_strength
+        *strength;             /* by chain: of its strongest name that names it (not displaced) */
+    uint32_t *catalogue_chain; /* by catalogue entry: index of its chain, FLEET_NONE: on no host */
+};
+
+/* `trusted_said` is parallel to f->said: a store that the operator trusts to name said it, ever.
+ * `known_at_s`: leaves out what was first said after it; 0 takes all. Results lie in `arena`. */
+int naming_compute(struct naming *out, const struct fleet *f, const struct catalogue *c,
+                   const bool *trusted_said, int64_t known_at_s, struct arena *arena,
+                   struct err *err);
+
+/* The name that the chain is shown by: its strongest, first by text; NULL where nothing names it.
+ */
+const struct naming_claim *naming_title(const struct naming *n, uint32_t chain);
+
+/* "debian:12", "debian:12 as of 2026-03-02": familiar form, with the day where the name moved. In
+ * `arena`; NULL on failure. */
+const char *naming_text(const struct naming_claim *claim, struct arena *arena, struct err *err);
+
+/* "none", "seen", "tag", "pulled", "trusted", "catalogue". */
+const char *name_strength_name(enum name_strength strength);
+
+#endif

@@ -1,0 +1,100 @@
+#include <string.h>
+
+#include "collector/census/policy_private.h"
+
+const char policy_no_image[] = "no image: it has no layers to judge";
+
+bool policy_excepts(const struct policy_judge *j, const struct policy_exception *e, uint32_t image,
+                    bool seen, const struct naming_claim **claim)
+{
+    const struct fleet_image *i = &j->facts->f->images[image];
+    const struct naming *n = j->facts->lineage->naming;
+    const struct fleet_run *run;
+    char text[DIGEST_TEXT];
+
+    *claim = NULL;
+    if (strcmp(e->image, digest_text(&i->digest, text)) == 0)
+        return true;
+    if (i->chain_count == 0)
+        return false;
+    run = &n->of_chain[i->chains[i->chain_count - 1]];
+    for (uint32_t c = 0; c < run->count; c++) {
+        *claim = &n->claims[run->first + c];
+        if ((seen || policy_claim_counts(*claim)) && catalogue_matches(e->image, (*claim)->name))
+            return true;
+    }
+    return false;
+}
+
+int policy_try_rule(struct policy_judge *j, uint32_t image, size_t rule, struct policy_step *out,
+                    struct err *err)
+{
+    struct policy_subject s;
+    bool seen;
+
+    *out = (struct policy_step){.seen_as = ""};
+    if (j->facts->f->images[image].parsed == PARSED_NO_IMAGE) {
+        out->why = policy_no_image;
+        return 0;
+    }
+    if (policy_look(j, image, &s, err) != 0 ||
+        policy_matches(j, &s, rule, false, &out->matched, err) != 0 ||
+        policy_matches(j, &s, rule, true, &seen, err) != 0)
+        return -1;
+    if (!out->matched && policy_why_not(j, &s, rule, &out->why, err) != 0)
+        return -1;
+    if (!out->matched && seen)
+        out->seen_as = policy_seen(j, &s, rule, err);
+    if (out->matched)
+        out->why = policy_evidence(j, &s, rule, err);
+    return out->why != NULL && out->seen_as != NULL ? 0 : -1;
+}
+
+int policy_try_exception(struct policy_judge *j, uint32_t image, size_t exception,
+                         struct policy_step *out, struct err *err)
+{
+    const struct policy_exception *e = &j->policy->exceptions[exception];
+    const struct naming_claim *claim;
+
+    *out = (struct policy_step){.why = "no name of the image that counts, and not its ID",
+                                .seen_as = ""};
+    out->matched = policy_excepts(j, e, image, false, &claim);
+    if (out->matched)
+        out->why = claim == NULL ? "it is the image's ID" : policy_claim_text(j, claim, err);
+    else if (policy_excepts(j, e, image, true, &claim) && claim != NULL)
+        out->seen_as = policy_claim_text(j, claim, err);
+    return out->why != NULL && out->seen_as != NULL ? 0 : -1;
+}
+
+bool policy_rule_used(const struct policy_judge *j, size_t rule)
+{
+    return j->rule_matched[rule];
+}
+
+bool policy_exception_used(const struct policy_judge *j, size_t exception)
+{
+    return j->exception_used[exception];
+}
+
+bool policy_names_count(const struct policy_judge *j)
+{
+    for (size_t i = 0; i < j->facts->f->chain_count; i++)
+        if (j->counts[i])
+            return true;
+    return false;
+}
+
+bool policy_chain_counts(const struct policy_judge *j, uint32_t chain)
+{
+    return j->counts[chain];
+}
+
+int policy_core_of(struct policy_judge *j, uint32_t image, uint32_t *chain, struct err *err)
+{
+    struct policy_subject s;
+
+    if (policy_look(j, image, &s, err) != 0)
+        return -1;
+    *chain = s.core != NULL ? s.core->chain : FLEET_NONE;
+    return 0;
+}

@@ -1,0 +1,156 @@
+/*
+ * policy_private: what the files of policy share. A "word" is one thing that somebody says which
+ * makes a boundary fall under a rule: a name, a digest, or the chain itself. It counts, or it is
+ * only seen.
+ *
+ * Threads: as the judge.
+ */
+#ifndef COLLECTOR_CENSUS_POLICY_PRIVATE_H
+#define COLLECTOR_CENSUS_POLICY_PRIVATE_H
+
+#include "collector/census/policy.h"
+
+enum policy_kind { WORD_OF_BASE = 1, WORD_OF_DIGEST = 2, WORD_OF_CHAIN = 4 };
+
+struct policy_word {
+    uint32_t place; /* chain; of an image without known layers: the number of chains + the image */
+    uint32_t rule;
+    enum policy_kind kind;
+    bool counts;
+    const struct naming_claim *claim; /* of a base */
+    const struct digest *digest;      /* of a digest, or chain */
+    uint32_t store;                   /* that says so; FLEET_NONE: nobody has to */
+};
+
+/* How the words of one rule hold in a line: by those that count, or by all together. */
+struct policy_held {
+    bool holds;
+    uint32_t place;                 /* the lowest in the line where they do */
+    const struct policy_word *word; /* there; NULL where the rule asks for no word */
+};
+
+struct policy_fit { /* of one rule to one image */
+    struct policy_held counting, seen;
+};
+
+struct policy_core { /* the lowest boundary of a line that has a name which counts */
+    uint32_t chain;
+    const struct naming_claim *title;
+    const char *family, *version;
+    int64_t date_s;
+};
+
+struct policy_os { /* of a layer's os-release */
+    const char *family, *version;
+};
+
+/* What a rule is asked about. */
+struct policy_subject {
+    uint32_t image;
+    const uint32_t *places;
+    uint32_t place_count;
+    const struct policy_core *core; /* NULL: unknown */
+    bool is_own;                    /* the core build is the image itself */
+};
+
+struct policy_verdicts;
+struct policy_scopes;
+
+struct policy_judge {
+    const struct policy *policy;
+    const struct policy_facts *facts;
+    int64_t now_s;
+    struct arena *arena;
+
+    struct policy_word *words; /* by place, rule, kind; of those the counting first */
+    size_t word_count, word_cap;
+    struct fleet_run *words_of; /* by place */
+    unsigned *asked;            /* by rule: the kinds of words that it asks for */
+    bool *counts, *carries;     /* by chain: it has a name that counts; one that stands on it has */
+    int64_t *made_s, *heard_s;  /* by chain: of images that a trusted store names; 0 none */
+    const struct policy_core **cores; /* by chain, as they are needed */
+    const struct policy_os **systems; /* by layer, the same */
+
+    struct policy_fit *fits; /* by rule: of the image that is judged */
+    bool *rule_matched, *exception_used;
+    struct policy_scopes *scopes;
+    struct policy_verdicts *verdicts;
+};
+
+/* ---- policy_words.c -------------------------------------------------------------------------- */
+
+/* Whether a claim is one that changes verdicts. */
+static inline bool policy_claim_counts(const struct naming_claim *claim)
+{
+    return claim->for_policy && !claim->displaced;
+}
+
+/* Finds every word of every rule in the fleet, and which chains have names that count. */
+int policy_find_words(struct policy_judge *j, struct err *err);
+
+/* ---- policy_match.c -------------------------------------------------------------------------- */
+
+/* Looks at an image, and fills j->fits for the words of all rules. */
+int policy_look(struct policy_judge *j, uint32_t image, struct policy_subject *out,
+                struct err *err);
+
+/* Whether a rule matches the image looked at last: by what counts, or (seen) by all that anybody
+ * says. Scope is not asked about. */
+int policy_matches(struct policy_judge *j, const struct policy_subject *s, size_t rule, bool seen,
+                   bool *out, struct err *err);
+
+/* The first condition of the rule that does not hold by what counts, as a sentence; NULL where all
+ * do, or without memory. */
+int policy_why_not(struct policy_judge *j, const struct policy_subject *s, size_t rule,
+                   const char **out, struct err *err);
+
+/* The ID and VERSION_ID of a layer's os-release; "" none known. NULL on failure. */
+const struct policy_os *policy_system(struct policy_judge *j, uint32_t layer, struct err *err);
+
+/* The lowest layer of the image whose os-release has the family and version; FLEET_NONE none. */
+int policy_find_system(struct policy_judge *j, const struct policy_subject *s,
+                       const struct policy_rule *rule, uint32_t *out, struct err *err);
+
+/* How old the core build is at least: its own date, else that of the image, which is younger. 0 not
+ * known. */
+int64_t policy_date(const struct policy_judge *j, const struct policy_subject *s);
+
+/* The origin of the image (of_image), or of a layer of it, that has one of the patterns. */
+const struct policy_origin *policy_find_origin(const struct policy_judge *j,
+                                               const struct policy_subject *s,
+                                               const struct policy_words *patterns, bool seen,
+                                               bool *of_image);
+
+/* Whether a text has one of the patterns. */
+bool policy_has(const struct policy_words *words, const char *text);
+
+/* ---- policy_text.c --------------------------------------------------------------------------- */
+
+/* What made the rule match, and whose word that is. NULL on failure. */
+const char *policy_evidence(struct policy_judge *j, const struct policy_subject *s, size_t rule,
+                            struct err *err);
+/* The same for an image that nothing but the mode rejects. */
+const char *policy_evidence_of_mode(struct policy_judge *j, const struct policy_subject *s,
+                                    struct err *err);
+/* The words that a rule would match by, were they to count. */
+const char *policy_seen(struct policy_judge *j, const struct policy_subject *s, size_t rule,
+                        struct err *err);
+/* "debian:12 on web-17". */
+const char *policy_claim_text(struct policy_judge *j, const struct naming_claim *claim,
+                              struct err *err);
+
+/* ---- policy_explain.c ------------------------------------------------------------------------ */
+
+extern const char policy_no_image[];
+
+/* Whether the exception is of this image: by its ID, or by a name of the layers that it ends at.
+ * With `seen` every name counts. *claim gets the name, NULL where it is the ID. */
+bool policy_excepts(const struct policy_judge *j, const struct policy_exception *e, uint32_t image,
+                    bool seen, const struct naming_claim **claim);
+
+/* ---- policy_scope.c -------------------------------------------------------------------------- */
+
+/* Finds the sets of labels of all rules and exceptions. */
+int policy_scopes_open(struct policy_judge *j, struct err *err);
+
+#endif

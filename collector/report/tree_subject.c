@@ -1,0 +1,105 @@
+#include <string.h>
+
+#include "collector/report/tree_private.h"
+#include "common/imageref.h"
+
+/* The hits that mean images as such, not what is in them. */
+static struct resolution of_images(const struct resolution *all)
+{
+    struct resolution r = *all;
+
+    while (r.count > 0 && r.hits[r.count - 1].kind >= RESOLVED_LAYER)
+        r.count--;
+    return r;
+}
+
+static void mark_contents(struct tree *t, const struct resolution *r)
+{
+    const struct fleet *f = &t->c->fleet;
+
+    for (size_t i = 0; i < r->count; i++) {
+        const struct resolve_hit *h = &r->hits[i];
+
+        if (h->kind == RESOLVED_CHAIN)
+            t->subject_chains[h->index] = true;
+        for (uint32_t c = 0; h->kind == RESOLVED_LAYER && c < f->chain_count; c++)
+            t->subject_chains[c] = t->subject_chains[c] || f->chains[c].layer == h->index;
+    }
+}
+
+/* A subject that lies nowhere has a line as well, and things may stand on it. */
+static void mark_images(struct tree *t, const bool *marks)
+{
+    for (uint32_t i = 0; i < t->c->fleet.image_count; i++) {
+        const struct fleet_image *image = &t->c->fleet.images[i];
+
+        if (!marks[i])
+            continue;
+        t->members[i] = true;
+        t->subject_images[i] = true;
+        if (image->chain_count > 0)
+            t->subject_chains[image->chains[image->chain_count - 1]] = true;
+    }
+}
+
+/* What has the name now, else what had it. */
+static int find_images(struct tree *t, const struct resolution *found, struct err *err)
+{
+    const struct fleet *f = &t->c->fleet;
+    const struct resolution r = of_images(found);
+    bool *marks = arena_array(t->c->arena, f->image_count, sizeof(*marks), err), any = false;
+
+    if (marks == NULL)
+        return -1;
+    resolve_images(&r, f, t->images, false, marks);
+    for (size_t i = 0; i < f->image_count; i++)
+        any = any || marks[i];
+    if (!any)
+        resolve_images(&r, f, t->images, true, marks);
+    mark_images(t, marks);
+    return 0;
+}
+
+/* A base that only the catalogue names. */
+static bool find_claims(struct tree *t)
+{
+    const struct naming *n = &t->c->naming;
+    char text[IMAGEREF_MAX + 1];
+    struct imageref r;
+    bool any = false;
+
+    if (imageref_parse(&r, t->c->request->subject, NULL) != 0)
+        return false;
+    imageref_text(&r, text);
+    for (size_t i = 0; i < n->claim_count; i++) {
+        if (n->claims[i].strength != NAME_CATALOGUE || strcmp(n->claims[i].name, text) != 0)
+            continue;
+        t->subject_chains[n->claims[i].chain] = true;
+        any = true;
+    }
+    return any;
+}
+
+int tree_find_subject(struct tree *t, struct err *err)
+{
+    const struct fleet *f = &t->c->fleet;
+    const char *subject = t->c->request->subject;
+    struct resolution found;
+
+    if (subject == NULL)
+        return 0;
+    t->subject_chains = arena_array(t->c->arena, f->chain_count, sizeof(bool), err);
+    t->subject_images = arena_array(t->c->arena, f->image_count, sizeof(bool), err);
+    if (t->subject_chains == NULL || t->subject_images == NULL ||
+        resolve(&found, f, t->images, subject, t->c->arena, err) != 0)
+        return -1;
+    if (found.digests > 1)
+        return part_fail_digests(t->c, &found, err);
+    if (found.count == 0 && !find_claims(t))
+        return err_set(err, ERR_NOT_FOUND,
+                       "no image, layer or chain \"%s\": a name, a digest, or the first %d hex "
+                       "digits of one",
+                       subject, RESOLVE_HEX_LEAST);
+    mark_contents(t, &found);
+    return find_images(t, &found, err);
+}

@@ -1,0 +1,266 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/store/read_private.h"
+#include "common/cleanup.h"
+
+enum { OF_CONFIGS, OF_MANIFESTS, MANIFESTS };
+
+/* Whose manifests those are that say something is found here: joined in SQL, each row would cost a
+ * search in two tables that do not fit a reader's cache. */
+static const char *const sql[] = {
+    [OF_CONFIGS] = "SELECT image_id, source, role, reference, digest, top, layers "
+                   "FROM base_evidence ORDER BY image_id, source, seq",
+    [OF_MANIFESTS] = "SELECT manifest, source, reference, digest FROM manifest_evidence "
+                     "ORDER BY manifest",
+    [MANIFESTS] = "SELECT digest, config FROM manifest",
+};
+const struct store_sql store_sql_read_evidence = STORE_SQL(sql);
+
+static int get_digest(const struct stmt *st, int column, struct digest *out, struct err *err)
+{
+    return stmt_is_null(st, column) ? 0 : stmt_get_digest(st, column, out, err);
+}
+
+static int add(struct reading *r, const struct fleet_evidence *e, struct err *err)
+{
+    struct fleet *f = r->f;
+    struct fleet_evidence *list = read_room(r, f->evidence, f->evidence_count, sizeof(*list), err);
+
+    if (list == NULL)
+        return -1;
+    f->evidence = list;
+    list[f->evidence_count++] = *e;
+    return 0;
+}
+
+/* An image often says one reference in several places, one after the other. */
+static const char *share_reference(struct reading *r, const struct stmt *st, int column,
+                                   struct err *err)
+{
+    const struct fleet *f = r->f;
+    const char *before =
+        f->evidence_count > 0 ? f->evidence[f->evidence_count - 1].reference : NULL;
+
+    return before != NULL && strcmp(before, stmt_get_text(st, column)) == 0
+               ? before
+               : stmt_copy_text(st, column, r->arena, err);
+}
+
+static int config_row(struct reading *r, const struct stmt *st, struct err *err)
+{
+    struct fleet_evidence e = {.source = (enum fleet_evidence_source)stmt_get_int(st, 1),
+                               .role = (enum fleet_evidence_role)stmt_get_int(st, 2),
+                               .reference = share_reference(r, st, 3, err),
+                               .layers = stmt_is_null(st, 6) ? FLEET_UNKNOWN : stmt_get_int(st, 6)};
+
+    if (e.reference == NULL || read_reference(&r->images, st, 0, &e.image, err) != 0 ||
+        get_digest(st, 4, &e.digest, err) != 0 || get_digest(st, 5, &e.top, err) != 0)
+        return -1;
+    return add(r, &e, err);
+}
+
+/* ---- what manifests say ---------------------------------------------------------------------- */
+
+struct place { /* of an image or of a manifest of one */
+    struct digest digest;
+    uint32_t image;
+};
+
+struct places {
+    struct reading *r;
+    struct place *images, *manifests; /* sorted by digest */
+    size_t image_count, manifest_count;
+};
+
+static int by_digest(const void *a, const void *b)
+{
+    return digest_cmp(&((const struct place *)a)->digest, &((const struct place *)b)->digest);
+}
+
+static int list_images(struct places *p, struct err *err)
+{
+    const struct fleet *f = p->r->f;
+
+    p->images = arena_array(p->r->arena, f->image_count, sizeof(*p->images), err);
+    if (p->images == NULL)
+        return -1;
+    for (uint32_t i = 0; i < f->image_count; i++)
+        p->images[p->image_count++] = (struct place){f->images[i].digest, i};
+    qsort(p->images, p->image_count, sizeof(*p->images), by_digest);
+    return 0;
+}
+
+/* Manifests of images that nobody lists are none here. */
+static int list_manifests(struct places *p, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(p->r->store, STORE_SET_read_evidence, MANIFESTS);
+    struct place config, *list;
+    const struct place *image;
+    int more;
+
+    while ((more = stmt_row(&st, err)) > 0) {
+        if (stmt_get_digest(&st, 1, &config.digest, err) != 0)
+            return -1;
+        image = bsearch(&config, p->images, p->image_count, sizeof(config), by_digest);
+        if (image == NULL)
+            continue;
+        list = read_room(p->r, p->manifests, p->manifest_count, sizeof(*list), err);
+        if (list == NULL)
+            return -1;
+        p->manifests = list;
+        list += p->manifest_count++;
+        list->image = image->image;
+        if (stmt_get_digest(&st, 0, &list->digest, err) != 0)
+            return -1;
+    }
+    if (p->manifest_count > 0)
+        qsort(p->manifests, p->manifest_count, sizeof(*p->manifests), by_digest);
+    return more;
+}
+
+static int manifest_row(struct places *p, const struct stmt *st, struct err *err)
+{
+    struct fleet_evidence e = {.source = (enum fleet_evidence_source)stmt_get_int(st, 1),
+                               .role = EVIDENCE_OF_BASE,
+                               .layers = FLEET_UNKNOWN};
+    struct place manifest;
+    const struct place *found;
+
+    if (stmt_get_digest(st, 0, &manifest.digest, err) != 0)
+        return -1;
+    found = p->manifest_count > 0
+                ? bsearch(&manifest, p->manifests, p->manifest_count, sizeof(manifest), by_digest)
+                : NULL;
+    if (found == NULL)
+        return 0;
+    e.image = found->image;
+    e.reference = share_reference(p->r, st, 2, err);
+    if (e.reference == NULL || get_digest(st, 3, &e.digest, err) != 0)
+        return -1;
+    return add(p->r, &e, err);
+}
+
+/* Most fleets have no such row at all, and some have one for each image. */
+static int read_of_manifests(struct reading *r, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(r->store, STORE_SET_read_evidence, OF_MANIFESTS);
+    struct places p = {.r = r};
+    int more = stmt_row(&st, err);
+
+    if (more > 0 && (list_images(&p, err) != 0 || list_manifests(&p, err) != 0))
+        return -1;
+    for (; more > 0; more = stmt_row(&st, err))
+        if (manifest_row(&p, &st, err) != 0)
+            return -1;
+    return more;
+}
+
+/* ---- what layers say ------------------------------------------------------------------------- */
+
+static bool layers_say_something(const struct fleet *f)
+{
+    for (size_t i = 0; i < f->layer_count; i++)
+        if (f->layers[i].base_layers > 0)
+            return true;
+    return false;
+}
+
+/* A layer is believed where it says how many lie below it: a squashed image or another line may
+ * hold it too. */
+static int read_of_layers(struct reading *r, struct err *err)
+{
+    const struct fleet *f = r->f;
+
+    if (!layers_say_something(f))
+        return 0;
+    for (uint32_t i = 0; i < f->image_count; i++)
+        for (uint32_t p = 1; p < f->images[i].chain_count; p++) {
+            uint32_t chain = f->images[i].chains[p];
+            uint32_t layer = chain != FLEET_NONE ? f->chains[chain].layer : FLEET_NONE;
+            struct fleet_evidence e = {.image = i,
+                                       .source = EVIDENCE_CONTENT_MANIFEST,
+                                       .role = EVIDENCE_OF_BASE,
+                                       .reference = "",
+                                       .layers = p};
+
+            if (layer != FLEET_NONE && f->layers[layer].base_layers == p && add(r, &e, err) != 0)
+                return -1;
+        }
+    return 0;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+static int by_image_then_source(const struct fleet_evidence *x, const struct fleet_evidence *y)
+{
+    if (x->image != y->image)
+        return x->image < y->image ? -1 : 1;
+    return (x->source > y->source) - (x->source < y->source);
+}
+
+/* What manifests and layers say has no order among itself but that of its words. */
+static int by_words(const void *a, const void *b)
+{
+    const struct fleet_evidence *x = a, *y = b;
+    int order = by_image_then_source(x, y);
+
+    if (order == 0)
+        order = strcmp(x->reference, y->reference);
+    if (order == 0)
+        order = digest_cmp(&x->digest, &y->digest);
+    return order != 0 ? order : (x->layers > y->layers) - (x->layers < y->layers);
+}
+
+/* Several manifests of one image mostly say the same. */
+static size_t drop_doubles(struct fleet_evidence *list, size_t count)
+{
+    size_t kept = 0;
+
+    if (count > 0)
+        qsort(list, count, sizeof(*list), by_words);
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || by_words(&list[kept - 1], &list[i]) != 0)
+            list[kept++] = list[i];
+    return kept;
+}
+
+/* Two lists in the order of images, as one: the rows of configs keep the order that they have. */
+static int merge(struct reading *r, size_t of_configs, size_t of_others, struct err *err)
+{
+    struct fleet *f = r->f;
+    const struct fleet_evidence *x = f->evidence, *y = f->evidence + of_configs;
+    const struct fleet_evidence *x_end = y, *y_end = y + of_others;
+    struct fleet_evidence *all = arena_array(r->arena, of_configs + of_others, sizeof(*all), err);
+
+    if (all == NULL)
+        return -1;
+    f->evidence = all;
+    f->evidence_count = of_configs + of_others;
+    while (x < x_end || y < y_end) {
+        bool takes_x = y == y_end || (x < x_end && by_image_then_source(x, y) <= 0);
+
+        *all++ = takes_x ? *x++ : *y++;
+    }
+    return 0;
+}
+
+int read_evidence(struct reading *r, struct err *err)
+{
+    struct fleet *f = r->f;
+    size_t of_configs, of_others;
+
+    if (read_rows(r, STORE_SET_read_evidence, OF_CONFIGS, config_row, err) != 0)
+        return -1;
+    of_configs = f->evidence_count;
+    if (read_of_manifests(r, err) != 0 || read_of_layers(r, err) != 0)
+        return -1;
+    of_others = f->evidence_count > of_configs
+                    ? drop_doubles(f->evidence + of_configs, f->evidence_count - of_configs)
+                    : 0;
+    if (of_others > 0 && merge(r, of_configs, of_others, err) != 0)
+        return -1;
+    for (size_t i = 0; i < f->evidence_count; i++)
+        read_extend(&f->images[f->evidence[i].image].evidence, i);
+    return 0;
+}

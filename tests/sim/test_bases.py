@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""`bases`, `lineage` and `builders` over databases made by plain inserts.
+
+usage: test_bases.py BUILD-DIRECTORY
+
+Random fleets: at each level the rows hold every present image once, and the effective numbers are those
+of the rows. Then one fleet with two platforms of one index, a tag that has moved, and builders; and what
+`--as-of` leaves unknown.
+"""
+
+import math
+import os
+import sqlite3
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "support")]
+
+import random_census
+from census_db import BUILDPACKS, LABEL, OF_BUILDER, S2I, CensusDb, digest
+from harness import Results
+from test_reports import Command
+
+SEEDS = range(20)
+LEVELS = ("core", "parent", "version", "family")
+DEBIAN = "ID=debian\nVERSION_ID=12\n"
+PRESENT = """SELECT count(DISTINCT n.image_id) FROM image_now n JOIN image i ON i.id = n.image_id
+             WHERE i.parsed = 1"""
+HELD = """SELECT count(DISTINCT n.host_id) FROM image_now n JOIN image i ON i.id = n.image_id
+          WHERE i.parsed = 1"""
+
+
+def effective(weights):
+    """(exponential of the Shannon entropy, inverse Simpson), 0 where there is nothing."""
+    shares = [w / sum(weights) for w in weights if w > 0]
+    if not shares:
+        return 0, 0
+    return math.exp(-sum(p * math.log(p) for p in shares)), 1 / sum(p * p for p in shares)
+
+
+def random_fleets(results, program, folder):
+    wrong = []
+    for seed in SEEDS:
+        path = os.path.join(folder, f"random-{seed}.db")
+        random_census.make(path, seed)
+        command, db = Command(program, path), sqlite3.connect(path)
+        images, hosts = db.execute(PRESENT).fetchone()[0], db.execute(HELD).fetchone()[0]
+        for level in LEVELS:
+            answer = command.ask("bases", "--level", level)
+            rows = answer["rows"]
+            if sum(row["images"] for row in rows) != images:
+                wrong.append(f"seed {seed}, {level}: {sum(row['images'] for row in rows)} images of {images}")
+            if any(not 0 < row["hosts"] <= hosts for row in rows):
+                wrong.append(f"seed {seed}, {level}: more than {hosts} hosts")
+            told = answer["diversity"]
+            for unit, key in (("images", "images"), ("hosts", "hosts"), ("stored", "stored_bytes")):
+                true = effective([row[key] for row in rows])
+                got = told[f"{unit}_effective"], told[f"{unit}_simpson"]
+                if any(abs(g - t) > 0.001 for g, t in zip(got, true)):
+                    wrong.append(f"seed {seed}, {level}, {unit}: {got}, expected {true}")
+        db.close()
+    results.check("every image is in one row of each level, and the effective numbers are the rows'",
+                  not wrong, "; ".join(wrong[:5]))
+
+
+def make_fleet(path):
+    """Two hosts with a platform each; a third where the tag still means the old version."""
+    db = CensusDb(path, int(time.time()))
+    for name in ("amd64", "arm64", "old"):
+        db.layer(f"debian {name}", 1000, 900, 10, 2, os_release=DEBIAN)
+    for name, created in (("amd64", "2026-03-02"), ("arm64", "2026-03-03"), ("old", "2026-01-05")):
+        db.image(f"debian {name}", [f"debian {name}"], created=f"{created}T08:00:00Z",
+                 arch="arm64" if name == "arm64" else "amd64")
+        db.image(f"shop {name}", [f"debian {name}", f"shop {name}"],
+                 arch="arm64" if name == "arm64" else "amd64")
+    repository, index = "registry.example.com/debian", digest("index")
+    db.evidence("shop old", LABEL, f"{repository}:12", named=digest("old index"))
+    db.evidence("shop amd64", S2I, f"{repository}:12")
+    db.evidence("shop amd64", S2I, f"{repository}:12", role=OF_BUILDER)
+    db.evidence("shop arm64", BUILDPACKS, f"{repository}:12", top=digest("layer debian arm64"))
+    db.evidence("shop arm64", BUILDPACKS, "example/go@1.4", role=OF_BUILDER)
+    for name, listed, since in (("amd64", index, 3000), ("arm64", index, 3000),
+                                ("old", digest("old index"), 500000)):
+        store = db.store(db.host(f"host-{name}"), key=name)
+        db.put(store, db.images[f"debian {name}"], [f"{repository}:12"], since=since,
+               repo_digests=[(repository, listed)])
+        db.put(store, db.images[f"shop {name}"], [f"registry.example.com/shop:{name}"], since=2000)
+        db.container(store, f"shop-{name}", db.images[f"shop {name}"])
+    db.close()
+
+
+def check_bases(results, command):
+    answer = command.ask("bases")
+    rows = {row["base"].partition(" as of ")[0:2]: row for row in answer["rows"]}
+    new, old = rows[("registry.example.com/debian:12", "")], rows[
+        ("registry.example.com/debian:12", " as of ")]
+    counts = answer["core_builds"]
+    results.equal("the platforms of an index are one core build",
+                  (counts["named"], counts["unnamed"], counts["versions"], counts["families"]), (2, 0, 2, 1))
+    results.equal("the row of both platforms",
+                  (new["platforms"], len(new["chain_ids"]), new["images"], new["images_on_it"], new["hosts"],
+                   new["containers_running"], new["named_by"]),
+                  (["linux/amd64", "linux/arm64"], 2, 4, 2, 2, 2, "pulled"))
+    results.equal("platforms apart", {row["platform"]: (row["named"], row["images"])
+                                      for row in answer["platforms"]},
+                  {"linux/amd64": (2, 4), "linux/arm64": (1, 2)})
+    results.equal("the old version is behind the new one",
+                  (old["version"], old["newest"], old["behind_versions"], old["behind_days"]),
+                  ("debian 12 of 2026-01-05", "debian 12 of 2026-03-02", 1, 56))
+    results.equal("the new one is not", (new["behind_versions"], new["behind_days"]), (0, 0))
+    results.equal("both come from one registry", [new["origins"], old["origins"]],
+                  [["registry.example.com"]] * 2)
+    family = command.ask("bases", "--level", "family")["rows"]
+    results.equal("one family", [(row["base"], row["images"], row["hosts"]) for row in family],
+                  [("debian", 6, 3)])
+
+
+def check_lineage(results, command):
+    answer = command.ask("lineage", "registry.example.com/shop:old")
+    image, sentence = answer["image"], answer["sentence"]
+    results.check("a sentence says it all", sentence.startswith(
+        "registry.example.com/shop:old stands on registry.example.com/debian:12 as of 2") and
+        sentence.endswith("(1 of 2 layers), by layers and an OCI label; confidence high."), sentence)
+    results.equal("the image's own row", (image["base_method"], image["base_layers"], image["confirmed"]),
+                  ("declared", 1, 1))
+    results.equal("each layer has its part", [row["part"].partition(" as of ")[0] for row in answer["layers"]],
+                  ["registry.example.com/debian:12", "the image itself"])
+    results.equal("the declaration is confirmed",
+                  [(row["source"], row["outcome"]) for row in answer["declarations"]],
+                  [("oci-label", "confirmed")])
+    keys = ("core", "core_kind", "core_chain_id", "family", "version", "base", "base_names",
+            "base_chain_id", "base_layers", "base_method", "base_confidence", "base_ties")
+    rows = {row["names"][0]: row for row in command.ask("images")["rows"]}
+    row = rows["registry.example.com/shop:old"]
+    single = command.ask("image", "registry.example.com/shop:old")["image"]
+    results.equal("images, image and lineage say the same",
+                  [{key: where[key] for key in keys} for where in (row, single)],
+                  [{key: image[key] for key in keys}] * 2)
+    base = command.ask("lineage", "sha256:" + digest("image debian old").hex())
+    results.equal("a core build has its own answer", (base["image"]["base"], base["image"]["core_method"]),
+                  (None, "itself"))
+
+
+def check_builders(results, command):
+    rows = command.ask("builders")["rows"]
+    results.equal("who made what", [(row["builder"], row["kind"], row["images"], row["hosts"],
+                                     row["containers_running"], row["bases"]) for row in rows],
+                  [("example/go@1.4", "buildpacks", 1, 1, 1, ["registry.example.com/debian:12"]),
+                   ("registry.example.com/debian:12", "source-to-image", 1, 1, 1,
+                    ["registry.example.com/debian:12"])])
+
+
+def check_as_of(results, command):
+    rows = command.ask("--as-of", "4000s", "bases")["rows"]
+    results.equal("as of a time before: what lay there, and nothing of what ran",
+                  [(row["images"], row["hosts"], row["containers"], row["origins"]) for row in rows],
+                  [(1, 1, None, None)])
+
+
+def main():
+    results = Results("bases")
+    program = os.path.join(sys.argv[1], "collector", "layercensus")
+    with tempfile.TemporaryDirectory() as folder:
+        random_fleets(results, program, folder)
+        path = os.path.join(folder, "fleet.db")
+        make_fleet(path)
+        command = Command(program, path)
+        for check in (check_bases, check_lineage, check_builders, check_as_of):
+            check(results, command)
+    results.finish()
+
+
+if __name__ == "__main__":
+    main()

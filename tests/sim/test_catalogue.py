@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""`catalogue add|list|remove|trust|distrust` over a database made by plain inserts.
+
+usage: test_catalogue.py BUILD-DIRECTORY
+
+A fleet with an approved base that was pulled, another chain that a tag alone calls the same, a name that
+two pulled images share, and an OCI layout: what is taken, what is asked back, what the file says then,
+and the exit status of each.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "support")]
+
+from census_db import CensusDb, chain_digest, digest
+from harness import Results
+from test_reports import Command
+
+DEBIAN = "ID=debian\nVERSION_ID=12\n"
+HUB = "docker.io/library/"
+
+
+def make_fleet(path):
+    db = CensusDb(path, int(time.time()))
+    for name in ("good", "evil", "new"):
+        db.layer(name, 1000, 900, 10, 2, os_release=DEBIAN)
+        db.image(name, [name], created="2026-03-02T08:00:00Z")
+    db.image("arm", ["arm"], arch="arm64")
+    db.image("shop", ["good", "shop"])
+    db.image("blank")
+    first = db.store(db.host("web-1"), key="1")
+    second = db.store(db.host("web-2"), key="2")
+    user = db.store(db.host("dev-1"), key="3", owner=1000)
+    pulled = [(HUB + "debian", digest("index"))]
+    db.put(first, db.images["good"], [HUB + "debian:12"], repo_digests=pulled)
+    db.put(first, db.images["shop"], ["registry.example.com/shop:1"])
+    db.put(second, db.images["arm"], [HUB + "debian:12"], repo_digests=pulled)
+    db.put(user, db.images["evil"], [HUB + "debian:12"])
+    db.put(first, db.images["new"], [HUB + "debian:latest"],
+           repo_digests=[(HUB + "debian", digest("new"))])
+    db.put(second, db.images["good"], [HUB + "debian:latest"],
+           repo_digests=[(HUB + "debian", digest("good"))])
+    db.put(first, db.images["blank"], [HUB + "blank:1"])
+    db.close()
+
+
+def blob(folder, value):
+    data = json.dumps(value).encode()
+    name = hashlib.sha256(data).hexdigest()
+    with open(os.path.join(folder, "blobs", "sha256", name), "wb") as f:
+        f.write(data)
+    return {"digest": "sha256:" + name, "size": len(data)}
+
+
+def make_layout(folder):
+    os.makedirs(os.path.join(folder, "blobs", "sha256"))
+    config = blob(folder, {"os": "linux", "architecture": "s390x",
+                           "rootfs": {"type": "layers", "diff_ids": ["sha256:" + "ab" * 32]}})
+    manifest = blob(folder, {"schemaVersion": 2, "config": config, "layers": []})
+    manifest["annotations"] = {"org.opencontainers.image.ref.name": "9"}
+    with open(os.path.join(folder, "index.json"), "w", encoding="utf-8") as f:
+        json.dump({"schemaVersion": 2, "manifests": [manifest]}, f)
+
+
+def rows_of(command):
+    return {(row["name"], row["platform"], row["chain_id"]): row
+            for row in command.ask("catalogue", "list")["rows"]}
+
+
+def chain_of(*layers):
+    value = None
+    for layer in layers:
+        value = chain_digest(value, digest(f"layer {layer}"))
+    return "sha256:" + value.hex()
+
+
+def check_fleet(results, command):
+    """From names that the fleet knows."""
+    debian = HUB + "debian:12"
+    run = command.run("catalogue", "add", "debian:12", "--family", "debian")
+    results.equal("a name is added", run.returncode, 0)
+    results.check("what was added is said", f"added {debian}, linux/amd64" in run.stderr, run.stderr)
+    rows = rows_of(command)
+    results.equal("each platform has its own, and a user's tag none", set(rows),
+                  {(debian, "linux/amd64", chain_of("good")), (debian, "linux/arm64", chain_of("arm"))})
+    row = rows[(debian, "linux/amd64", chain_of("good"))]
+    results.equal("the list says where it lies",
+                  (row["hosts"], row["images_on_it"], row["hosts_with_images_on_it"],
+                   row["known_in_fleet"], row["family"], row["source"], row["digest"]),
+                  (2, 1, 1, True, "debian", "fleet", "sha256:" + digest("index").hex()))
+    run = command.run("catalogue", "add", "debian:12", "--platform", "linux/arm64")
+    results.check("what is there already is not there twice",
+                  "already there" in run.stderr and len(rows_of(command)) == 2, run.stderr)
+    for name, why in (("nobody:1", "no image in the fleet"), ("blank:1", "config")):
+        run = command.run("catalogue", "add", name)
+        results.check(f"{name} is refused", run.returncode == 3 and why in run.stderr, run.stderr)
+    run = command.run("catalogue", "add")
+    results.equal("nothing to add is wrong usage", run.returncode, 2)
+
+
+def check_several(results, command, db):
+    """A name of two images is asked back, with the answers ready to be typed."""
+    latest = HUB + "debian:latest"
+    run = command.run("catalogue", "add", "debian:latest")
+    wanted = [line for line in run.stderr.splitlines() if db.image_id("new") in line]
+    results.check("two images of one name are not guessed",
+                  run.returncode == 2 and len(wanted) == 1 and db.image_id("good") in run.stderr, run.stderr)
+    run = command.run(*wanted[0].split("#")[0].split()[1:])
+    results.equal("the answer can be typed as it stands", run.returncode, 0)
+    results.check("it is the one that was meant",
+                  [key[2] for key in rows_of(command) if key[0] == latest] == [chain_of("new")],
+                  repr(rows_of(command)))
+    run = command.run("catalogue", "add", "debian:12")
+    results.check("what others call a name of the catalogue is asked back too",
+                  run.returncode == 2 and db.image_id("evil") in run.stderr and "seen" in run.stderr, run.stderr)
+
+
+def check_files(results, command, folder):
+    """From a layout, a catalogue and a list; removing; and the file itself."""
+    layout = os.path.join(folder, "layout")
+    make_layout(layout)
+    run = command.run("catalogue", "add", "--from", "oci:" + layout)
+    results.check("a layout that knows only a tag needs a name",
+                  run.returncode == 2 and "catalogue add NAME:TAG" in run.stderr, run.stderr)
+    run = command.run("catalogue", "add", "suse:9", "--from", f"oci:{layout}:9")
+    results.equal("a layout's image is added", run.returncode, 0)
+    row = [row for key, row in rows_of(command).items() if key[0] == HUB + "suse:9"][0]
+    results.equal("it is on no host", (row["platform"], row["known_in_fleet"], row["hosts"]),
+                  ("linux/s390x", False, 0))
+    other = os.path.join(folder, "other.yaml")
+    with open(other, "w", encoding="utf-8") as f:
+        f.write("- debian@" + "sha256:" + digest("index").hex() + "\n")
+    run = command.run("catalogue", "add", "--from", other)
+    results.equal("a list of names is added", run.returncode, 0)
+    with open(other, "w", encoding="utf-8") as f:
+        f.write("bases:\n- name: x:1\n  layers: [sha256:12]\n")
+    run = command.run("catalogue", "add", "--from", other)
+    results.check("a bad file names the place", run.returncode == 2 and "other.yaml:3:12" in run.stderr,
+                  run.stderr)
+    before = len(rows_of(command))
+    run = command.run("catalogue", "remove", "suse:9", "nobody:1")
+    results.check("a name that is not there removes nothing",
+                  run.returncode == 3 and len(rows_of(command)) == before, run.stderr)
+    run = command.run("catalogue", "remove", "suse:9", chain_of("arm")[:30])
+    results.check("names and chains are removed", run.returncode == 0 and len(rows_of(command)) < before,
+                  run.stderr)
+
+
+def check_trust(results, command, path):
+    """Whose names count."""
+    for words in (("registry", "quay.io"), ("store", "build-*", "/srv/*")):
+        run = command.run("catalogue", "trust", *words)
+        results.check(f"trust {words[0]}", run.returncode == 0 and "is trusted to name now" in run.stderr,
+                      run.stderr)
+    told = [(row["kind"], row["pattern"], row["root"]) for row in command.ask("catalogue", "list")["words"]]
+    results.equal("the list shows it", told, [("trusted registry", "quay.io/*", None),
+                                              ("trusted store", "build-*", "/srv/*")])
+    statuses = [command.run("catalogue", "distrust", *words).returncode
+                for words in (("registry", "quay.io"), ("registry", "quay.io"), ("store", "build-*"),
+                              ("store", "build-*", "/srv/*"), ("host", "x"))]
+    results.equal("it is taken back once", statuses, [0, 3, 3, 0, 2])
+    threads = [threading.Thread(target=command.run, args=("catalogue", "trust", "registry", f"r{i}.example.com"))
+               for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    results.equal("commands at the same time lose nothing", len(command.ask("catalogue", "list")["words"]), 8)
+    with open(os.path.join(path, "catalogue.yaml"), "a", encoding="utf-8") as f:
+        f.write("trsut: {}\n")
+    run = command.run("bases")
+    results.check("a file with an error stops every command, with its place",
+                  run.returncode == 2 and "did you mean \"trust\"" in run.stderr, run.stderr)
+
+
+class Ids:
+    """Image IDs by the names that make_fleet() gives."""
+
+    @staticmethod
+    def image_id(name):
+        return "sha256:" + digest(f"image {name}").hex()
+
+
+def main():
+    results = Results("catalogue")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "fleet.db")
+        make_fleet(path)
+        command = Command(os.path.join(sys.argv[1], "collector", "layercensus"), path)
+        check_fleet(results, command)
+        check_several(results, command, Ids)
+        check_files(results, command, folder)
+        check_trust(results, command, folder)
+    results.finish()
+
+
+if __name__ == "__main__":
+    main()
