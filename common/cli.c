@@ -241,7 +241,7 @@ int cli_parse(const struct cli_program *program, int argc, char **argv, void *co
     result->check_config = p.builtin.check_config;
     result->done = p.builtin.help || p.builtin.version;
     if (p.builtin.help)
-        cli_help(stdout, program, p.command);
+        cli_help(stdout, program, p.command, p.group);
     else if (p.builtin.version)
         printf("%s %s\n", program->name, LAYERCENSUS_VERSION);
     if (result->done)

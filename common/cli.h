@@ -28,9 +28,11 @@ enum cli_type {
     CLI_TEXT,     /* char *, heap, NULL where never given */
     CLI_NUMBER,   /* int64_t within [least, most] */
     CLI_DURATION, /* int64_t milliseconds within [least, most]; clock_parse_duration() */
-    CLI_SIZE,     /* int64_t bytes; 64k, 10M, 2G are binary multiples */
-    CLI_CHOICE,   /* int, index into choices[] */
-    CLI_LIST,     /* struct cli_list: may be given several times */
+    CLI_MOMENT, /* int64_t Unix milliseconds, not in the future; a time or a duration back from now;
+                   0 where never given */
+    CLI_SIZE,   /* int64_t bytes; 64k, 10M, 2G are binary multiples */
+    CLI_CHOICE, /* int, index into choices[] */
+    CLI_LIST,   /* struct cli_list: may be given several times */
 };
 
 struct cli_list {

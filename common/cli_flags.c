@@ -120,13 +120,10 @@ static int walk_short(struct walk *w, const char *letters, struct err *err)
     return 0;
 }
 
-/* Whether a command's name begins with this word and has another one. */
 static bool is_group(const struct cli_program *program, const char *word)
 {
-    size_t len = strlen(word);
-
     for (const struct cli_command *c = program->commands; c->name != NULL; c++)
-        if (strncmp(c->name, word, len) == 0 && c->name[len] == ' ')
+        if (cli_is_in_group(c, word))
             return true;
     return false;
 }
@@ -154,7 +151,7 @@ static int walk_command(struct walk *w, const char *word, bool *done, struct err
     char name[COMMAND_NAME_MAX];
 
     if (w->group == NULL && is_group(w->p->program, word)) {
-        w->group = word;
+        w->group = w->p->group = word;
         *done = false;
         return 0;
     }
@@ -201,11 +198,11 @@ static int walk_word(struct walk *w, struct err *err)
 /* Only the first word of a command was given: names those that begin with it. */
 static int fail_group(const struct walk *w, struct err *err)
 {
-    size_t len = strlen(w->group), used = 0;
+    size_t used = 0;
     char list[GROUP_LIST_MAX] = "";
 
     for (const struct cli_command *c = w->p->program->commands; c->name != NULL; c++)
-        if (strncmp(c->name, w->group, len) == 0 && c->name[len] == ' ' && used < sizeof(list))
+        if (cli_is_in_group(c, w->group) && used < sizeof(list))
             used += (size_t)snprintf(list + used, sizeof(list) - used, "%s\"%s\"",
                                      used > 0 ? ", " : "", c->name);
     return err_set(err, ERR_USAGE, "%s: expected one of %s", w->group, list);

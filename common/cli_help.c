@@ -122,12 +122,22 @@ static bool has_commands(const struct cli_program *program)
     return program->commands != NULL && program->commands[0].name != NULL;
 }
 
-static void print_commands(FILE *out, const struct cli_program *program)
+bool cli_is_in_group(const struct cli_command *command, const char *word)
+{
+    size_t len = strlen(word);
+
+    return strncmp(command->name, word, len) == 0 && command->name[len] == ' ';
+}
+
+/* `group` NULL: all of them. */
+static void print_commands(FILE *out, const struct cli_program *program, const char *group)
 {
     char left[128];
 
     fprintf(out, "\nCommands:\n");
     for (const struct cli_command *c = program->commands; c->name != NULL; c++) {
+        if (group != NULL && !cli_is_in_group(c, group))
+            continue;
         snprintf(left, sizeof(left), "%s %s", c->name, c->arguments != NULL ? c->arguments : "");
         print_entry(out, left, c->help);
     }
@@ -145,7 +155,7 @@ static void print_program(FILE *out, const struct cli_program *program)
 {
     fprintf(out, "Usage: %s [OPTION...] COMMAND [ARGUMENT...]\n\n", program->name);
     print_wrapped(out, 0, 0, program->about);
-    print_commands(out, program);
+    print_commands(out, program, NULL);
     print_options(out, "Options of every command", program->options);
     print_options(out, "General options", cli_builtin_options());
     print_sources(out, program);
@@ -153,6 +163,17 @@ static void print_program(FILE *out, const struct cli_program *program)
     for (const struct cli_command *c = program->commands; c->name != NULL; c++)
         print_example(out, c);
     fprintf(out, "\n%s COMMAND --help shows the options of a command.\n", program->name);
+}
+
+static void print_group(FILE *out, const struct cli_program *program, const char *group)
+{
+    fprintf(out, "Usage: %s [OPTION...] %s COMMAND [ARGUMENT...]\n", program->name, group);
+    print_commands(out, program, group);
+    fprintf(out, "\nExamples:\n");
+    for (const struct cli_command *c = program->commands; c->name != NULL; c++)
+        if (cli_is_in_group(c, group))
+            print_example(out, c);
+    fprintf(out, "\n%s %s COMMAND --help shows the options of a command.\n", program->name, group);
 }
 
 static void print_command(FILE *out, const struct cli_program *program,
@@ -175,9 +196,12 @@ static void print_command(FILE *out, const struct cli_program *program,
     print_example(out, command);
 }
 
-void cli_help(FILE *out, const struct cli_program *program, const struct cli_command *command)
+void cli_help(FILE *out, const struct cli_program *program, const struct cli_command *command,
+              const char *group)
 {
-    if (command == NULL && has_commands(program))
+    if (command == NULL && group != NULL)
+        print_group(out, program, group);
+    else if (command == NULL && has_commands(program))
         print_program(out, program);
     else
         print_command(out, program, command);

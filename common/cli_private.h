@@ -26,6 +26,7 @@ struct cli_mark {
 struct cli_parser {
     const struct cli_program *program;
     const struct cli_command *command; /* NULL until it is known */
+    const char *group; /* the first word of a command of two words; NULL until it is known */
     void *config;
     struct cli_result *result;
     struct cli_builtin builtin;
@@ -80,7 +81,12 @@ int cli_file_read(struct cli_parser *p, const char *path, bool required, struct 
  * prefix that names no option gets a warning on stderr, not an error. */
 int cli_environment_read(struct cli_parser *p, struct err *err);
 
-/* cli_help: of the program, or of one command. */
-void cli_help(FILE *out, const struct cli_program *program, const struct cli_command *command);
+/* cli_help: whether the command's name begins with this word and has another one. */
+bool cli_is_in_group(const struct cli_command *command, const char *word);
+
+/* cli_help: of the command, else of all commands that begin with the word `group`, else of the
+ * program. Both may be NULL. */
+void cli_help(FILE *out, const struct cli_program *program, const struct cli_command *command,
+              const char *group);
 
 #endif

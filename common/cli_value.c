@@ -153,6 +153,22 @@ static int set_quantity(const struct cli_option *o, int64_t *field, const char *
                    o->most, unit[o->type]);
 }
 
+/* What "14d" means is settled here, once. */
+static int set_moment(int64_t *field, const char *text, struct err *err)
+{
+    int64_t now = clock_wall_ms(), ms;
+
+    if (clock_parse_duration(&ms, text, NULL) == 0)
+        ms = now - ms;
+    else if (clock_parse(&ms, text, NULL) != 0)
+        return err_set(err, ERR_USAGE,
+                       "\"%s\": expected a time as 2026-03-02, 2026-03-02T10:00:00Z or 14d", text);
+    if (ms <= 0 || ms > now)
+        return err_set(err, ERR_USAGE, "\"%s\": expected a time between 1970 and now", text);
+    *field = ms;
+    return 0;
+}
+
 int cli_value_set(const struct cli_option *option, void *field, const char *text, struct err *err)
 {
     switch (option->type) {
@@ -164,6 +180,8 @@ int cli_value_set(const struct cli_option *option, void *field, const char *text
         return set_list(field, text, err);
     case CLI_CHOICE:
         return set_choice(option, field, text, err);
+    case CLI_MOMENT:
+        return set_moment(field, text, err);
     case CLI_NUMBER:
     case CLI_DURATION:
     case CLI_SIZE:
@@ -183,6 +201,7 @@ static size_t size_of_field(enum cli_type type)
         return sizeof(struct cli_list);
     case CLI_CHOICE:
         return sizeof(int);
+    case CLI_MOMENT:
     case CLI_NUMBER:
     case CLI_DURATION:
     case CLI_SIZE:

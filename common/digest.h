@@ -18,7 +18,9 @@
 
 #define DIGEST_BYTES 32
 #define DIGEST_HEX 64
-#define DIGEST_TEXT 72 /* "sha256:" + 64 + NUL */
+#define DIGEST_TEXT 72  /* "sha256:" + 64 + NUL */
+#define DIGEST_SHORT 12 /* hex digits, as the engines' own tables show */
+#define DIGEST_ALGORITHM "sha256:"
 
 struct digest {
     uint8_t bytes[DIGEST_BYTES];

@@ -303,6 +303,11 @@ int imageref_repository(const char *name, char *out)
     return len <= IMAGEREF_MAX ? 0 : -1;
 }
 
+bool imageref_same_repository(const struct imageref *a, const struct imageref *b)
+{
+    return strcmp(a->registry, b->registry) == 0 && strcmp(a->repository, b->repository) == 0;
+}
+
 char *imageref_text(const struct imageref *r, char *out)
 {
     return print(out, r, true, r->repository);
@@ -320,4 +325,14 @@ char *imageref_familiar(const struct imageref *r, char *out)
     else if (repository[first] == '/' && names_registry((struct part){repository, first}))
         is_default = false; /* "docker.io/my.team/x" would be read as a registry "my.team" */
     return print(out, r, !is_default, repository);
+}
+
+const char *imageref_shown(const char *name, char *out)
+{
+    struct imageref r;
+
+    if (strncmp(name, DEFAULT_REGISTRY "/", strlen(DEFAULT_REGISTRY "/")) != 0 ||
+        imageref_parse(&r, name, NULL) != 0)
+        return name;
+    return imageref_familiar(&r, out);
 }

@@ -33,7 +33,14 @@ char *imageref_text(const struct imageref *r, char *out);
  * IMAGEREF_MAX + 1; -1 where the name breaks the grammar or that form is longer. */
 int imageref_repository(const char *name, char *out);
 
+/* Whether registry and repository are the same. */
+bool imageref_same_repository(const struct imageref *a, const struct imageref *b);
+
 /* The familiar form that people type ("debian:12"). */
 char *imageref_familiar(const struct imageref *r, char *out);
+
+/* The familiar form of a name in normal form, into a buffer of IMAGEREF_MAX + 1, or the name itself
+ * where that is the same or it is none. */
+const char *imageref_shown(const char *name, char *out);
 
 #endif

@@ -388,7 +388,7 @@ static void insert_name(const struct fleet *f, uint32_t *list, uint32_t *count, 
     for (uint32_t i = 0; i < *count; i++)
         if (list[i] == name)
             return;
-    for (; at > 0 && strcmp(f->names[list[at - 1]].text, f->names[name].text) > 0; at--)
+    for (; at > 0 && strcmp(f->names[list[at - 1]].normal, f->names[name].normal) > 0; at--)
         list[at] = list[at - 1];
     list[at] = name;
     ++*count;

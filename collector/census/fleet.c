@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/imageref.h"
+
 /* The diffIDs of tars that hold nothing: two blocks of zeros, and a GNU tar record of 20 blocks. */
 static const uint8_t empty_diffs[][DIGEST_BYTES] = {
     {0x5f, 0x70, 0xbf, 0x18, 0xa0, 0x86, 0x00, 0x70, 0x16, 0xe9, 0x48,
@@ -27,6 +29,18 @@ void *fleet_room(struct arena *a, void *list, size_t count, size_t *cap, size_t 
         memcpy(grown, list, count * size);
     *cap = more;
     return grown;
+}
+
+int fleet_name_set(struct fleet_name *n, const char *text, struct arena *arena, struct err *err)
+{
+    char normal[IMAGEREF_MAX + 1];
+    struct imageref ref;
+
+    n->text = n->normal = text;
+    if (imageref_parse(&ref, text, NULL) != 0 || strcmp(imageref_text(&ref, normal), text) == 0)
+        return 0;
+    n->normal = arena_text(arena, normal, strlen(normal), err);
+    return n->normal != NULL ? 0 : -1;
 }
 
 const char *fleet_label(const struct fleet_host *host, const char *key)

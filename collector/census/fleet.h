@@ -116,8 +116,9 @@ enum fleet_evidence_source {
 enum fleet_evidence_role {
     EVIDENCE_OF_BASE = 1,
     EVIDENCE_OF_BUILDER = 2, /* what made the image: a builder image, or "buildpack@version" */
-    EVIDENCE_OF_STEPS = 3, /* names nothing: from the end of the uppermost base that its source names
-                              up to `layers`, images may end that are steps of its own making */
+    /* Names nothing. Images that end above the uppermost base that the same source names, and not
+     * above `layers`, may be steps of the image's own making. */
+    EVIDENCE_OF_STEPS = 3,
 };
 
 struct fleet_evidence { /* runs of one image, by source, then seq */
@@ -132,7 +133,8 @@ struct fleet_evidence { /* runs of one image, by source, then seq */
 
 struct fleet_name {
     int64_t id;
-    const char *text;
+    const char *text;   /* as a host says it: "debian:12" */
+    const char *normal; /* "docker.io/library/debian:12"; the text where it is no image's name */
 };
 
 struct fleet_presence { /* runs of one store, sorted by image */
@@ -170,6 +172,7 @@ struct fleet_said {
 struct fleet_said_digest {
     uint32_t repository; /* name */
     struct digest digest;
+    bool disproved; /* it is of a manifest that is here, and of another image */
 };
 
 struct fleet_past_name { /* a name that an image ever had somewhere, also those that it has now */
@@ -233,6 +236,10 @@ struct fleet {
  * to grow. NULL on failure, the old list untouched. */
 void *fleet_room(struct arena *a, void *list, size_t count, size_t *cap, size_t size,
                  struct err *err);
+
+/* Sets the text, which is not copied, and its normal form, which lies in `arena` where it differs.
+ */
+int fleet_name_set(struct fleet_name *n, const char *text, struct arena *arena, struct err *err);
 
 /* The value of a host's label, NULL where it has none. */
 const char *fleet_label(const struct fleet_host *host, const char *key);

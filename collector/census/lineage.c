@@ -108,14 +108,31 @@ static int mark_lines(struct lineage_facts *l, struct err *err)
     return 0;
 }
 
+static bool is_refuted(const struct fleet *f, const struct fleet_said *said)
+{
+    for (uint32_t i = 0; i < said->digests.count; i++)
+        if (f->said_digests[said->digests.first + i].disproved)
+            return true;
+    return false;
+}
+
 static void mark_named(struct lineage_facts *l)
 {
+    for (uint32_t c = 0; c < l->f->chain_count; c++)
+        l->refuted[c] = FLEET_NONE;
     for (size_t i = 0; i < l->f->said_count; i++) {
         const struct fleet_said *said = &l->f->said[i];
 
-        if (said->names.count + said->digests.count > 0 &&
-            naming_is_known(&said->root, l->known_at_s))
+        if (said->names.count + said->digests.count == 0)
+            continue;
+        if (naming_is_firm(l->naming, l->f, i, l->known_at_s))
             l->is_named[said->image] = true;
+        if (naming_is_known(&said->root, l->known_at_s) && is_refuted(l->f, said) &&
+            naming_has_line(&l->f->images[said->image], l->known_at_s))
+            l->refuted[naming_top(&l->f->images[said->image])] = (uint32_t)i;
+        if (naming_is_known(&said->root, l->known_at_s) ||
+            naming_is_known(&said->user, l->known_at_s))
+            l->is_called[said->image] = true;
     }
 }
 
@@ -235,17 +252,20 @@ static int make_room(struct lineage_facts *l, struct err *err)
     out->first_s = arena_array(l->arena, chains, sizeof(*out->first_s), err);
     l->genesis = arena_array(l->arena, images, sizeof(*l->genesis), err);
     l->is_named = arena_array(l->arena, images, sizeof(*l->is_named), err);
+    l->is_called = arena_array(l->arena, images, sizeof(*l->is_called), err);
     l->named_endings = arena_array(l->arena, chains, sizeof(*l->named_endings), err);
     l->depth = arena_array(l->arena, chains, sizeof(*l->depth), err);
     l->is_base = arena_array(l->arena, chains, sizeof(*l->is_base), err);
     l->is_grounded = arena_array(l->arena, chains, sizeof(*l->is_grounded), err);
     l->is_shared = arena_array(l->arena, chains, sizeof(*l->is_shared), err);
+    l->refuted = arena_array(l->arena, chains, sizeof(*l->refuted), err);
     l->up_to = arena_array(l->arena, chains, sizeof(*l->up_to), err);
     l->family = arena_array(l->arena, chains, sizeof(*l->family), err);
     if (out->images == NULL || out->next_ending == NULL || out->first_ending == NULL ||
         out->directions == NULL || out->stood_on == NULL || out->first_s == NULL ||
-        l->genesis == NULL || l->is_named == NULL || l->named_endings == NULL || l->depth == NULL ||
-        l->is_base == NULL || l->is_grounded == NULL || l->is_shared == NULL || l->up_to == NULL ||
+        l->genesis == NULL || l->is_named == NULL || l->is_called == NULL ||
+        l->named_endings == NULL || l->depth == NULL || l->is_base == NULL ||
+        l->is_grounded == NULL || l->is_shared == NULL || l->refuted == NULL || l->up_to == NULL ||
         l->family == NULL)
         return -1;
     for (size_t c = 0; c < chains; c++)

@@ -23,14 +23,19 @@
  * The nearest base is the boundary that a declaration proves: the uppermost one which the layers
  * confirm, and which is not inherited from a lower image of the line. Without one it is the highest
  * named boundary below the image's top: that proves only that the image *contains* it. Without that
- * too, the highest unnamed boundary.
+ * too, the highest unnamed boundary above the core build. Neither of the two lies below a named
+ * core build, so an image that is its own core build has a nearest base only by a declaration.
  *
  * A declaration is confirmed (an image, known to the fleet or the catalogue by the declared digest
  * or name, is a prefix of the layers, or is all of them and another image), contradicted (what is
  * declared is known, and is no prefix), or unverifiable (nobody holds it). By name alone a
  * declaration is contradicted only if the line's core build is of another family than every known
- * version of the name; otherwise another version may have been meant. Only confirmed is believed.
- * One that an image lower in the line says with the same words is inherited from it.
+ * version of the name; otherwise, and where it gives a digest that nobody knows, another version
+ * may have been meant. Words that name nothing, of a store that its own user can write or of a tag
+ * that is displaced, neither confirm nor contradict. Only confirmed is believed. One that an image
+ * lower in the line says with the same words is inherited from it, if that image ever had a name.
+ * Images that are steps of the image's own making, by its builder's word, are no base of it and no
+ * source of what it says.
  *
  * Threads: pure.
  */
@@ -53,8 +58,9 @@ enum lineage_method {
 };
 
 /* High: declared, and confirmed by its digest; or the catalogue names it. Medium: declared, and
- * confirmed by its name or its boundary; or contained, with a name that was pulled or is trusted.
- * Low: contained, with a tag alone; and all that is inferred. */
+ * confirmed by its name, or by its boundary alone where a name that was pulled or is trusted, or
+ * the catalogue's, ends there; or contained, with a name that was pulled or is trusted. Low:
+ * contained or declared by its boundary alone, with a tag alone; and all that is inferred. */
 enum lineage_confidence { CONFIDENCE_NONE, CONFIDENCE_LOW, CONFIDENCE_MEDIUM, CONFIDENCE_HIGH };
 
 /* Of one image; what is shown of thousands. */

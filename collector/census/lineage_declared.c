@@ -35,14 +35,16 @@ static int by_words(const void *a, const void *b, void *facts)
     return order != 0 ? order : cmp_u64(x, y);
 }
 
-/* The chain that the image of a declaration ends at; FLEET_NONE where the row tells no base. */
+/* The chain that the image of a declaration ends at; FLEET_NONE where nothing is inherited of it:
+ * the row tells no base, or the image never had a name. */
 static uint32_t ends_of(const struct lineage_facts *l, uint32_t evidence)
 {
     const struct fleet_evidence *e = &l->f->evidence[evidence];
     const struct fleet_image *image = &l->f->images[e->image];
 
-    return lineage_declares(e) && naming_has_line(image, l->known_at_s) ? naming_top(image)
-                                                                        : FLEET_NONE;
+    return lineage_declares(e) && l->is_called[e->image] && naming_has_line(image, l->known_at_s)
+               ? naming_top(image)
+               : FLEET_NONE;
 }
 
 int lineage_find_sayings(struct lineage_facts *l, struct err *err)
@@ -92,13 +94,39 @@ static uint32_t said_at(const struct lineage_facts *l, uint32_t chain, uint32_t 
     return FLEET_NONE;
 }
 
+/* What the FROM comments tell of the image's own making. */
+static void find_steps(const struct lineage_facts *l, const struct fleet_run *run,
+                       struct lineage_judgement *out)
+{
+    int64_t base = FLEET_UNKNOWN;
+
+    for (uint32_t i = run->first; i < run->first + run->count; i++) {
+        const struct fleet_evidence *e = &l->f->evidence[i];
+
+        if (e->source != EVIDENCE_FROM)
+            continue;
+        if (e->role == EVIDENCE_OF_BASE) {
+            base = e->layers;
+        } else if (e->role == EVIDENCE_OF_STEPS && base != FLEET_UNKNOWN) {
+            out->steps_above = base;
+            out->steps_to = e->layers;
+        }
+    }
+}
+
+static bool is_own_step(const struct lineage_judgement *j, uint32_t layers)
+{
+    return layers > j->steps_above && layers <= j->steps_to;
+}
+
 /* The lowest image of the line that says the same: it is the one who meant it. */
-static uint32_t said_below(const struct lineage_facts *l, uint32_t evidence)
+static uint32_t said_below(const struct lineage_facts *l, uint32_t evidence,
+                           const struct lineage_judgement *j)
 {
     const struct fleet_image *image = &l->f->images[l->f->evidence[evidence].image];
 
     for (uint32_t p = 0; p + 1 < image->chain_count; p++) {
-        uint32_t from = said_at(l, image->chains[p], evidence);
+        uint32_t from = is_own_step(j, p + 1) ? FLEET_NONE : said_at(l, image->chains[p], evidence);
 
         if (from != FLEET_NONE)
             return from;
@@ -145,18 +173,12 @@ static int boundary_of(const struct lineage_facts *l, const struct fleet_evidenc
     return 0;
 }
 
-/* The first holder of a key at this chain that is not the image itself; a firm one where there is.
- * NULL: none. */
-static const struct lineage_holder *holder_at(const struct lineage_facts *l, uint32_t key,
+/* Of a list by chain: at this one, and not the image itself; NULL: none. */
+static const struct lineage_holder *holder_at(const struct lineage_holder *list, size_t count,
                                               uint32_t chain, uint32_t image)
 {
-    const struct fleet_run *run = &l->known.of_key[key];
-    const struct lineage_holder *list, *found = NULL;
-    size_t low = 0, high = run->count;
+    size_t low = 0, high = count;
 
-    if (run->count == 0)
-        return NULL;
-    list = l->known.holders + run->first;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
@@ -165,36 +187,57 @@ static const struct lineage_holder *holder_at(const struct lineage_facts *l, uin
         else
             high = middle;
     }
-    for (size_t i = low; i < run->count && list[i].chain == chain; i++) {
-        if (list[i].image == image && image != FLEET_NONE)
-            continue;
-        if (list[i].firm)
-            return &list[i];
-        if (found == NULL)
-            found = &list[i];
-    }
-    return found;
+    if (low < count && list[low].chain == chain && list[low].image == image)
+        low++; /* its only one: the list is distinct */
+    return low < count && list[low].chain == chain ? &list[low] : NULL;
 }
 
-/* The uppermost holder in the line, which ends at the boundary where one is given. */
-static const struct lineage_holder *fits(const struct lineage_facts *l, uint32_t key,
-                                         const struct fleet_evidence *e, uint32_t boundary,
-                                         uint32_t *layers)
+/* The uppermost holder in the line, which ends at the boundary where one is given (else 0). */
+static const struct lineage_holder *highest_of(const struct lineage_facts *l,
+                                               const struct lineage_holder *list, size_t count,
+                                               const struct fleet_evidence *e, uint32_t boundary,
+                                               const struct lineage_judgement *j, uint32_t *layers)
 {
     const struct fleet_image *image = &l->f->images[e->image];
 
-    for (uint32_t p = image->chain_count; p-- > 0;) {
+    for (uint32_t p = count == 0 ? 0 : image->chain_count; p-- > 0;) {
         const struct lineage_holder *h;
 
-        if (boundary != 0 && p + 1 != boundary)
+        if ((boundary != 0 && p + 1 != boundary) || is_own_step(j, p + 1))
             continue;
-        h = holder_at(l, key, image->chains[p], e->image);
+        h = holder_at(list, count, image->chains[p], e->image);
         if (h == NULL)
             continue;
         *layers = p + 1;
         return h;
     }
     return NULL;
+}
+
+/* Among those whose word is firm. */
+static const struct lineage_holder *fits(const struct lineage_facts *l, uint32_t key,
+                                         const struct fleet_evidence *e, uint32_t boundary,
+                                         const struct lineage_judgement *j, uint32_t *layers)
+{
+    const struct lineage_held *held = &l->known.of_key[key];
+
+    return highest_of(l, l->known.holders + held->first, held->firm, e, boundary, j, layers);
+}
+
+/* Among those who are only so called by words that name nothing: they prove nothing, and are told.
+ */
+static void look_at_weak(const struct lineage_facts *l, uint32_t key,
+                         const struct fleet_evidence *e, struct lineage_judgement *out)
+{
+    const struct lineage_held *held = &l->known.of_key[key];
+    uint32_t layers;
+
+    if (out->outcome != OUTCOME_UNVERIFIABLE || held->count == held->firm || out->weak != NULL)
+        return;
+    out->weak = highest_of(l, l->known.holders + held->first + held->firm, held->count - held->firm,
+                           e, out->boundary, out, &layers);
+    if (out->weak != NULL || held->firm == 0)
+        out->reason = BECAUSE_UNSURE;
 }
 
 static bool is_own_platform(const struct lineage_facts *l, const struct lineage_holder *h,
@@ -219,37 +262,49 @@ static void confirm(struct lineage_judgement *out, const struct lineage_holder *
                     bool by_digest)
 {
     conclude(out, OUTCOME_CONFIRMED, by_digest ? BECAUSE_DIGEST_FITS : BECAUSE_NAME_FITS, h->chain);
-    out->by_digest = by_digest && h->firm;
+    out->proof = by_digest ? PROOF_DIGEST : PROOF_NAME;
     out->boundary = layers;
 }
 
-/* By the digest: a holder of the image's platform who is no prefix speaks against it, if it is sure
- * that the digest is his. */
+/* Whether a holder is the image in one of its own steps. */
+static bool is_step(const struct lineage_facts *l, const struct lineage_holder *h, uint32_t image,
+                    const struct lineage_judgement *j)
+{
+    const struct fleet_image *i = &l->f->images[image];
+    uint32_t layers = h->chain == FLEET_NONE ? 0 : l->depth[h->chain];
+
+    return layers > 0 && layers <= i->chain_count && i->chains[layers - 1] == h->chain &&
+           is_own_step(j, layers);
+}
+
+/* By the digest: a holder of the image's platform who is no prefix speaks against it. */
 static void judge_digest(const struct lineage_facts *l, uint32_t key,
                          const struct fleet_evidence *e, struct lineage_judgement *out)
 {
-    const struct fleet_run *run = &l->known.of_key[key];
+    const struct lineage_held *held = &l->known.of_key[key];
     uint32_t layers;
-    const struct lineage_holder *h = fits(l, key, e, out->boundary, &layers);
+    const struct lineage_holder *h = fits(l, key, e, out->boundary, out, &layers);
 
     if (h != NULL) {
         confirm(out, h, layers, true);
         return;
     }
-    for (uint32_t i = 0; i < run->count && i < HOLDERS_LOOKED_AT; i++) {
-        h = &l->known.holders[run->first + i];
-        if (!is_own_platform(l, h, e->image)) {
-            out->reason = BECAUSE_OTHER_PLATFORM;
-        } else if (!h->firm) {
-            out->reason = BECAUSE_UNSURE;
-        } else {
+    out->is_unknown = true;
+    for (uint32_t i = 0; i < held->firm && i < HOLDERS_LOOKED_AT; i++) {
+        h = &l->known.holders[held->first + i];
+        if (is_step(l, h, e->image, out))
+            continue;
+        out->is_unknown = false;
+        if (is_own_platform(l, h, e->image)) {
             conclude(out, OUTCOME_CONTRADICTED, BECAUSE_DIGEST_DIFFERS, h->chain);
             break;
         }
+        out->reason = BECAUSE_OTHER_PLATFORM;
     }
     if (out->outcome == OUTCOME_CONTRADICTED && out->boundary != 0 &&
-        fits(l, key, e, 0, &layers) != NULL)
+        fits(l, key, e, 0, out, &layers) != NULL)
         out->reason = BECAUSE_BOUNDARY_DIFFERS;
+    look_at_weak(l, key, e, out);
 }
 
 /* Where an image's core build ends; FLEET_NONE. */
@@ -259,40 +314,42 @@ static uint32_t core_of(const struct lineage_facts *l, const struct lineage_hold
 }
 
 /* By the name alone another version of it may have been meant, unless all that the name ever stood
- * for is of another family. */
+ * for is of another family. With a digest that nobody knows another version was meant. */
 static void judge_family(const struct lineage_facts *l, uint32_t key,
                          const struct fleet_evidence *e, struct lineage_judgement *out)
 {
-    const struct fleet_run *run = &l->known.of_key[key];
+    const struct lineage_held *held = &l->known.of_key[key];
     uint32_t core = l->out->images[e->image].core;
     const char *own = core == FLEET_NONE ? NULL : l->family[core];
 
-    if (run->count == 0)
+    if (held->firm == 0)
         return;
     out->reason = BECAUSE_OTHER_VERSION;
-    if (own == NULL || run->count > HOLDERS_LOOKED_AT)
+    if (own == NULL || out->is_unknown || held->firm > HOLDERS_LOOKED_AT)
         return;
-    for (uint32_t i = 0; i < run->count; i++) {
+    for (uint32_t i = 0; i < held->firm; i++) {
         const char *other;
 
-        core = core_of(l, &l->known.holders[run->first + i]);
+        core = core_of(l, &l->known.holders[held->first + i]);
         other = core == FLEET_NONE ? NULL : l->family[core];
         if (other == NULL || strcmp(own, other) == 0)
             return;
     }
-    conclude(out, OUTCOME_CONTRADICTED, BECAUSE_FAMILY_DIFFERS, l->known.holders[run->first].chain);
+    conclude(out, OUTCOME_CONTRADICTED, BECAUSE_FAMILY_DIFFERS,
+             l->known.holders[held->first].chain);
 }
 
 static void judge_name(const struct lineage_facts *l, uint32_t key, const struct fleet_evidence *e,
                        struct lineage_judgement *out)
 {
     uint32_t layers;
-    const struct lineage_holder *h = fits(l, key, e, out->boundary, &layers);
+    const struct lineage_holder *h = fits(l, key, e, out->boundary, out, &layers);
 
     if (h != NULL)
         confirm(out, h, layers, false);
     else
         judge_family(l, key, e, out);
+    look_at_weak(l, key, e, out);
 }
 
 /* It names nothing, and says where the base ends: a named image ends just there, or none. */
@@ -304,8 +361,10 @@ static void judge_boundary(const struct lineage_facts *l, const struct fleet_evi
     if (out->boundary == 0 || out->boundary >= l->f->images[e->image].chain_count)
         return;
     chain = l->f->images[e->image].chains[out->boundary - 1];
-    if (lineage_is_named(l, chain))
-        conclude(out, OUTCOME_CONFIRMED, BECAUSE_BOUNDARY_FITS, chain);
+    if (!lineage_is_named(l, chain))
+        return;
+    conclude(out, OUTCOME_CONFIRMED, BECAUSE_BOUNDARY_FITS, chain);
+    out->proof = PROOF_BOUNDARY;
 }
 
 static void judge_words(const struct lineage_facts *l, uint32_t evidence,
@@ -328,18 +387,19 @@ static void judge_words(const struct lineage_facts *l, uint32_t evidence,
 
 void lineage_judge(const struct lineage_facts *l, uint32_t evidence, struct lineage_judgement *out)
 {
-    enum fleet_evidence_source source = l->f->evidence[evidence].source;
+    const struct fleet_evidence *e = &l->f->evidence[evidence];
 
     *out = (struct lineage_judgement){.outcome = OUTCOME_UNVERIFIABLE,
                                       .reason = BECAUSE_NOBODY_HOLDS_IT,
                                       .chain = FLEET_NONE,
                                       .from = FLEET_NONE};
+    find_steps(l, &l->f->images[e->image].evidence, out);
     judge_words(l, evidence, out);
-    if ((source == EVIDENCE_BUILDINFO || source == EVIDENCE_PROVENANCE) &&
+    if ((e->source == EVIDENCE_BUILDINFO || e->source == EVIDENCE_PROVENANCE) &&
         out->outcome == OUTCOME_CONTRADICTED)
         conclude(out, OUTCOME_UNVERIFIABLE, BECAUSE_ONE_OF_SEVERAL, FLEET_NONE);
     out->by_itself = out->outcome;
-    out->from = said_below(l, evidence);
+    out->from = said_below(l, evidence, out);
     out->is_nested = is_nested_from(l, evidence);
     if (out->from != FLEET_NONE || out->is_nested)
         out->outcome = OUTCOME_INHERITED;

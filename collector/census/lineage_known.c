@@ -153,26 +153,45 @@ static int add_holder(struct lineage_facts *l, struct lineage_holder holder, str
     return 0;
 }
 
+/* What a firm store's tag is worth for a chain. */
+static enum lineage_word weigh_name(const struct lineage_facts *l, uint32_t chain, uint32_t name)
+{
+    const struct naming_claim *claim = naming_claim_of(l->naming, chain, l->f->names[name].normal);
+
+    return claim != NULL && claim->displaced ? WORD_DISPLACED : WORD_FIRM;
+}
+
 /* `key_of_name`: by name of the fleet. */
 static int add_said(struct lineage_facts *l, const struct words *w, const uint32_t *key_of_name,
-                    const struct fleet_said *said, struct err *err)
+                    size_t index, struct err *err)
 {
     const struct fleet *f = l->f;
+    const struct fleet_said *said = &f->said[index];
+    bool is_firm = naming_is_firm(l->naming, f, index, l->known_at_s);
+    bool by_root = naming_is_known(&said->root, l->known_at_s);
     struct lineage_holder holder = {.image = said->image,
                                     .entry = FLEET_NONE,
-                                    .firm = naming_is_known(&said->root, l->known_at_s)};
+                                    .store = by_root ? said->root.store : said->user.store};
 
-    if ((!holder.firm && !naming_is_known(&said->user, l->known_at_s)) ||
+    if ((!is_firm && !naming_is_known(&said->user, l->known_at_s)) ||
         !naming_has_line(&f->images[said->image], l->known_at_s))
         return 0;
     holder.chain = naming_top(&f->images[said->image]);
     for (uint32_t i = 0; i < said->names.count; i++) {
-        holder.key = key_of_name[f->place_names[said->names.first + i]];
+        uint32_t name = f->place_names[said->names.first + i];
+
+        holder.key = key_of_name[name];
+        if (holder.key == FLEET_NONE)
+            continue;
+        holder.word = is_firm ? weigh_name(l, holder.chain, name) : WORD_USERS;
         if (add_holder(l, holder, err) != 0)
             return -1;
     }
-    for (uint32_t i = 0; w->digest_count > 0 && i < said->digests.count; i++) {
-        holder.key = find_digest(w, &f->said_digests[said->digests.first + i].digest);
+    holder.word = is_firm ? WORD_FIRM : WORD_USERS;
+    for (uint32_t i = 0; i < said->digests.count; i++) {
+        const struct fleet_said_digest *digest = &f->said_digests[said->digests.first + i];
+
+        holder.key = digest->disproved ? FLEET_NONE : find_digest(w, &digest->digest);
         if (add_holder(l, holder, err) != 0)
             return -1;
     }
@@ -187,7 +206,7 @@ static int add_entry(struct lineage_facts *l, const struct words *w, uint32_t in
                                     .chain = l->naming->catalogue_chain[index],
                                     .image = FLEET_NONE,
                                     .entry = index,
-                                    .firm = true};
+                                    .store = FLEET_NONE};
 
     if (l->known_at_s != 0 && base->added_s > l->known_at_s)
         return 0;
@@ -209,7 +228,7 @@ static int add_image(struct lineage_facts *l, const struct words *w, uint32_t in
                                               .chain = naming_top(image),
                                               .image = index,
                                               .entry = FLEET_NONE,
-                                              .firm = true},
+                                              .store = FLEET_NONE},
                       err);
 }
 
@@ -219,16 +238,19 @@ static int cmp_holders(const void *a, const void *b)
 
     if (x->key != y->key)
         return x->key < y->key ? -1 : 1;
+    if ((x->word == WORD_FIRM) != (y->word == WORD_FIRM))
+        return x->word == WORD_FIRM ? -1 : 1;
     if (x->chain != y->chain)
         return x->chain < y->chain ? -1 : 1;
     if (x->image != y->image)
         return x->image < y->image ? -1 : 1;
-    return (int)y->firm - (int)x->firm;
+    return (x->entry > y->entry) - (x->entry < y->entry);
 }
 
 static int sort_holders(struct lineage_facts *l, struct err *err)
 {
     struct lineage_known *k = &l->known;
+    uint32_t kept = 0;
 
     k->of_key = arena_array(l->arena, k->key_count, sizeof(*k->of_key), err);
     if (k->of_key == NULL)
@@ -236,11 +258,16 @@ static int sort_holders(struct lineage_facts *l, struct err *err)
     if (k->count > 0)
         qsort(k->holders, k->count, sizeof(*k->holders), cmp_holders);
     for (uint32_t i = 0; i < k->count; i++) {
-        struct fleet_run *run = &k->of_key[k->holders[i].key];
+        struct lineage_held *held = &k->of_key[k->holders[i].key];
 
-        if (run->count++ == 0)
-            run->first = i;
+        if (kept > 0 && cmp_holders(&k->holders[kept - 1], &k->holders[i]) == 0)
+            continue;
+        if (held->count++ == 0)
+            held->first = kept;
+        held->firm += k->holders[i].word == WORD_FIRM;
+        k->holders[kept++] = k->holders[i];
     }
+    k->count = kept;
     return 0;
 }
 
@@ -251,9 +278,9 @@ static int list_holders(struct lineage_facts *l, const struct words *w, struct e
     if (key_of_name == NULL)
         return -1;
     for (size_t i = 0; i < l->f->name_count; i++)
-        key_of_name[i] = find_name(w, l->f->names[i].text);
+        key_of_name[i] = find_name(w, l->f->names[i].normal);
     for (size_t i = 0; i < l->f->said_count; i++)
-        if (add_said(l, w, key_of_name, &l->f->said[i], err) != 0)
+        if (add_said(l, w, key_of_name, i, err) != 0)
             return -1;
     for (uint32_t i = 0; i < l->c->base_count; i++)
         if (add_entry(l, w, i, err) != 0)

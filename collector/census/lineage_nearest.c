@@ -3,20 +3,23 @@
 /* What the declarations of one image come to. */
 struct declared {
     uint32_t layers; /* of the uppermost base that is confirmed and its own; 0 none */
-    bool by_digest;
+    enum lineage_proof proof;
     uint32_t claimed; /* of the uppermost base that nobody holds and whose end is told; 0 none */
     bool has_core;    /* one that is confirmed is its core build */
-    bool core_by_digest;
+    enum lineage_proof core_proof;
 };
 
-enum lineage_confidence lineage_weigh(enum lineage_method method, bool by_digest,
+enum lineage_confidence lineage_weigh(enum lineage_method method, enum lineage_proof proof,
                                       enum name_strength strength)
 {
     switch (method) {
     case LINEAGE_NONE:
         return CONFIDENCE_NONE;
     case LINEAGE_DECLARED:
-        return by_digest || strength == NAME_CATALOGUE ? CONFIDENCE_HIGH : CONFIDENCE_MEDIUM;
+        if (proof == PROOF_BOUNDARY)
+            return strength >= NAME_PULLED ? CONFIDENCE_MEDIUM : CONFIDENCE_LOW;
+        return proof == PROOF_DIGEST || strength == NAME_CATALOGUE ? CONFIDENCE_HIGH
+                                                                   : CONFIDENCE_MEDIUM;
     case LINEAGE_CONTAINS:
     case LINEAGE_SELF:
         if (strength == NAME_CATALOGUE)
@@ -42,11 +45,12 @@ static void take_confirmed(const struct lineage_facts *l, uint32_t i,
 {
     if (j->chain == l->out->images[i].core && l->out->images[i].kind == BASE_NAMED) {
         d->has_core = true;
-        d->core_by_digest = d->core_by_digest || j->by_digest;
+        d->core_proof = j->proof > d->core_proof ? j->proof : d->core_proof;
     }
     if (j->outcome != OUTCOME_CONFIRMED || j->boundary <= l->genesis[i] || j->boundary < d->layers)
         return;
-    d->by_digest = j->by_digest || (d->by_digest && j->boundary == d->layers);
+    if (j->boundary > d->layers || j->proof > d->proof)
+        d->proof = j->proof;
     d->layers = j->boundary;
 }
 
@@ -101,12 +105,19 @@ static bool is_history_step(const struct lineage_facts *l, uint32_t i, uint32_t 
     return false;
 }
 
+uint32_t lineage_floor(const struct lineage_facts *l, uint32_t image)
+{
+    const struct lineage_image *out = &l->out->images[image];
+
+    return out->kind == BASE_NAMED ? l->depth[out->core] : l->genesis[image];
+}
+
 enum lineage_method lineage_unnamed_at(const struct lineage_facts *l, uint32_t image,
                                        uint32_t layers)
 {
     const struct fleet_image *i = &l->f->images[image];
 
-    if (layers <= l->genesis[image] || layers >= i->chain_count)
+    if (layers <= lineage_floor(l, image) || layers >= i->chain_count)
         return LINEAGE_NONE;
     if (l->out->directions[i->chains[layers - 1]] > 1)
         return LINEAGE_BRANCH;
@@ -129,10 +140,10 @@ static uint32_t find_unnamed(const struct lineage_facts *l, uint32_t i, const st
                              enum lineage_method *method)
 {
     const struct lineage_image *out = &l->out->images[i];
-    uint32_t first = l->genesis[i], layers;
+    uint32_t first = lineage_floor(l, i), layers;
 
     *method = LINEAGE_CLAIMED;
-    if (d->claimed != 0 && d->claimed < l->f->images[i].chain_count)
+    if (d->claimed > first && d->claimed < l->f->images[i].chain_count)
         return d->claimed;
     *method = LINEAGE_BRANCH;
     if ((layers = highest(l, i, first, LINEAGE_BRANCH)) != 0)
@@ -144,11 +155,13 @@ static uint32_t find_unnamed(const struct lineage_facts *l, uint32_t i, const st
     return out->kind == BASE_UNNAMED && first + 1 < l->f->images[i].chain_count ? first + 1 : 0;
 }
 
+/* Not below the core build: what is named there had to give way to it. */
 static uint32_t find_named(const struct lineage_facts *l, uint32_t i)
 {
     const struct fleet_image *image = &l->f->images[i];
+    uint32_t lowest = lineage_floor(l, i);
 
-    for (uint32_t p = image->chain_count - 1; p-- > l->genesis[i];)
+    for (uint32_t p = image->chain_count - 1; p-- > l->genesis[i] && p + 1 >= lowest;)
         if (lineage_is_named(l, image->chains[p]) && l->is_grounded[image->chains[p]])
             return p + 1;
     return 0;
@@ -202,7 +215,7 @@ static void find_nearest(struct lineage_facts *l, uint32_t i, const struct decla
     }
     out->nearest = l->f->images[i].chains[out->nearest_layers - 1];
     out->nearest_named = lineage_is_named(l, out->nearest);
-    out->confidence = lineage_weigh(out->method, d->by_digest, l->naming->strength[out->nearest]);
+    out->confidence = lineage_weigh(out->method, d->proof, l->naming->strength[out->nearest]);
     out->above = find_above(l, i, d);
 }
 
@@ -215,7 +228,7 @@ static void weigh_core(struct lineage_facts *l, uint32_t i, const struct declare
     if (d->has_core)
         out->core_method = LINEAGE_DECLARED;
     out->core_confidence =
-        lineage_weigh(out->core_method, d->core_by_digest, l->naming->strength[out->core]);
+        lineage_weigh(out->core_method, d->core_proof, l->naming->strength[out->core]);
     if (out->is_step)
         out->core_confidence = CONFIDENCE_LOW;
 }

@@ -11,23 +11,37 @@
 
 /* ---- who holds what is declared (lineage_known.c) -------------------------------------------- */
 
+/* What the word is worth by which somebody is known. */
+enum lineage_word {
+    WORD_FIRM,      /* a store whose word is firm, the document itself, or the catalogue says so */
+    WORD_DISPLACED, /* such a store, and a stronger word gives the name to other layers */
+    WORD_USERS,     /* a store that its own user can write */
+};
+
 /* Who is known by a declared name or digest, at any time. */
 struct lineage_holder {
     uint32_t key;
     uint32_t chain; /* that it ends at; FLEET_NONE: an entry of the catalogue on no host */
     uint32_t image; /* FLEET_NONE: an entry of the catalogue */
     uint32_t entry; /* of the catalogue; FLEET_NONE */
-    bool firm;      /* a store of root's, the document itself, or the catalogue says so */
+    uint32_t store; /* that says so; FLEET_NONE */
+    enum lineage_word word;
+};
+
+/* The holders of one key, distinct: firm ones first, and of both kinds by chain, then image. */
+struct lineage_held {
+    uint32_t first, firm, count;
 };
 
 struct lineage_known {
     uint32_t *name_of, *digest_of;  /* by evidence: keys; FLEET_NONE where it names none */
-    struct lineage_holder *holders; /* by key, then chain, then image */
-    struct fleet_run *of_key;
+    struct lineage_holder *holders; /* by key */
+    struct lineage_held *of_key;
     size_t count, cap, key_count;
 };
 
-/* Where the declaring images of a chain lie, to find who said the same before. */
+/* Where the declaring images of a chain lie, to find who said the same before. Whom nobody ever
+ * called anything is a step of the making of others, of which nothing is inherited. */
 struct lineage_sayings {
     uint32_t *list;   /* evidence, by chain that its image ends at, then by its words */
     uint32_t *starts; /* by chain, and one more */
@@ -45,12 +59,14 @@ struct lineage_facts {
     struct lineage_known known;
     struct lineage_sayings sayings;
     uint32_t *genesis; /* by image: position of its first layer that is not empty */
-    bool *is_named;    /* by image: a store of root's gives it a name */
+    bool *is_named;    /* by image: a store whose word is firm gives it a name */
+    bool *is_called;   /* by image: anybody ever gave it a name */
     /* By chain. */
     uint32_t *depth, *named_endings;
     bool *is_base;     /* may be a core build */
     bool *is_grounded; /* an image ends there that is not standalone */
     bool *is_shared;   /* images of different content begin with it */
+    uint32_t *refuted; /* what root's stores say, of which a digest is disproved; FLEET_NONE */
     uint32_t *up_to;   /* a named core build that goes on from it; FLEET_NONE */
     const char *
         *family; /* of the core build there, as far as it is sure; NULL: not looked up yet */
@@ -94,19 +110,26 @@ enum lineage_reason {
     BECAUSE_NOBODY_HOLDS_IT,
     BECAUSE_OTHER_VERSION,  /* the name is known, for other layers */
     BECAUSE_OTHER_PLATFORM, /* the digest is known, for another platform */
-    BECAUSE_UNSURE,         /* who is known by it may not be meant, or is known by a user's word */
+    BECAUSE_UNSURE,         /* who is known by it is so by words only that name nothing */
     BECAUSE_ONE_OF_SEVERAL, /* a source of the build, which may be another stage's */
 };
+
+enum lineage_proof { PROOF_NONE, PROOF_BOUNDARY, PROOF_NAME, PROOF_DIGEST };
 
 struct lineage_judgement {
     enum lineage_outcome outcome;
     enum lineage_outcome by_itself; /* what it would be, were it not inherited */
     enum lineage_reason reason;
-    bool by_digest;    /* and by somebody whose word is firm */
-    bool is_nested;    /* a FROM comment below another one */
-    uint32_t chain;    /* that confirms, or contradicts it; FLEET_NONE */
+    enum lineage_proof proof;          /* where it is confirmed */
+    const struct lineage_holder *weak; /* in the line, where it is BECAUSE_UNSURE; NULL: nowhere */
+    bool is_unknown;                   /* it gives a digest by which no base is known */
+    bool is_nested;                    /* a FROM comment below another one */
+    uint32_t chain;                    /* that confirms, or contradicts it; FLEET_NONE */
     uint32_t boundary; /* how many layers are the base's, where it is confirmed or says so; 0 */
     uint32_t from;     /* inherited from; FLEET_NONE */
+    /* Images that end above so many layers, and not above so many, are steps of its own making
+     * that its builder kept: no bases of it, whatever they are called by now. */
+    int64_t steps_above, steps_to;
 };
 
 /* In constant memory; reads nothing but what lineage_compute() made. */
@@ -119,9 +142,13 @@ int lineage_find_families(struct lineage_facts *l, struct err *err);
 /* The nearest base of every image, and how sure its core build is, after all else. */
 void lineage_find_bases(struct lineage_facts *l);
 
-/* How sure a boundary is. `by_digest` counts for a declared one. */
-enum lineage_confidence lineage_weigh(enum lineage_method method, bool by_digest,
+/* How sure a boundary is. `proof` counts for a declared one. */
+enum lineage_confidence lineage_weigh(enum lineage_method method, enum lineage_proof proof,
                                       enum name_strength strength);
+
+/* So many of an image's lowest layers are its named core build's, or empty: no unnamed boundary
+ * counts up to there, and no named one below. */
+uint32_t lineage_floor(const struct lineage_facts *l, uint32_t image);
 
 /* The unnamed boundary at the end of a line's first `layers` layers, or how it is none. */
 enum lineage_method lineage_unnamed_at(const struct lineage_facts *l, uint32_t image,

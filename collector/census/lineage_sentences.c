@@ -23,6 +23,23 @@ __attribute__((format(printf, 3, 4))) static const char *say(const struct lineag
     return arena_text(t->arena, text, strlen(text), err);
 }
 
+/* "lowest layer" that "is", "lowest 2 layers" that "are". */
+struct lowest {
+    char layers[32];
+    const char *are;
+};
+
+static struct lowest lowest(uint32_t layers)
+{
+    struct lowest l = {"lowest layer", "is"};
+
+    if (layers != 1) {
+        snprintf(l.layers, sizeof(l.layers), "lowest %" PRIu32 " layers", layers);
+        l.are = "are";
+    }
+    return l;
+}
+
 /* "debian:12", or "the image without a name that ends at chain 0123456789ab". */
 static const char *chain_words(const struct lineage_teller *t, uint32_t chain, struct err *err)
 {
@@ -35,12 +52,19 @@ static const char *chain_words(const struct lineage_teller *t, uint32_t chain, s
                digest_hex(&t->l->f->chains[chain].digest, hex));
 }
 
+/* By a name of its own, where it has one that counts: its chain's may be another image's. */
 static const char *image_words(const struct lineage_teller *t, uint32_t image, struct err *err)
 {
+    const struct naming *n = t->l->naming;
+    const struct fleet_run *run = &n->of_chain[naming_top(&t->l->f->images[image])];
     char hex[DIGEST_HEX + 1];
 
-    if (lineage_is_named(t->l, naming_top(&t->l->f->images[image])))
-        return chain_words(t, naming_top(&t->l->f->images[image]), err);
+    for (uint32_t i = run->first; i < run->first + run->count; i++) {
+        const struct naming_claim *claim = &n->claims[i];
+
+        if (claim->image == image && !claim->displaced && claim->strength >= NAME_TAG)
+            return naming_text(claim, t->arena, err);
+    }
     return say(t, err, "image %.*s", SHORT_HEX, digest_hex(&t->l->f->images[image].digest, hex));
 }
 
@@ -79,11 +103,16 @@ static const char *source_words(enum fleet_evidence_source source)
     return words[source];
 }
 
-static const char *host_words(const struct lineage_teller *t, const struct naming_claim *claim)
+static const char *store_words(const struct lineage_teller *t, uint32_t store)
 {
     const struct fleet *f = t->l->f;
 
-    return claim->store == FLEET_NONE ? "a host" : f->hosts[f->stores[claim->store].host].name;
+    return store == FLEET_NONE ? "a host" : f->hosts[f->stores[store].host].name;
+}
+
+static const char *host_words(const struct lineage_teller *t, const struct naming_claim *claim)
+{
+    return store_words(t, claim->store);
 }
 
 /* ---- why a declaration has its outcome ------------------------------------------------------- */
@@ -107,21 +136,18 @@ static const char *why_confirmed(const struct lineage_teller *t, const struct li
                                  struct err *err)
 {
     const char *words = chain_words(t, j->chain, err);
+    struct lowest low = lowest(j->boundary);
 
     if (words == NULL)
         return NULL;
     if (j->reason == BECAUSE_BOUNDARY_FITS)
-        return say(t, err,
-                   "It says that the lowest %" PRIu32 " layers are the base's, and %s ends there.",
-                   j->boundary, words);
+        return say(t, err, "It says that the %s %s the base's, and %s ends there.", low.layers,
+                   low.are, words);
     if (j->reason == BECAUSE_NAME_FITS)
-        return say(t, err,
-                   "An image that has or had this name is the lowest %" PRIu32
-                   " layers of this one.",
-                   j->boundary);
-    return say(t, err, "The image with this digest is the lowest %" PRIu32 " layers of this one%s.",
-               j->boundary,
-               j->by_digest ? "" : ", by the word of a store that its own user can write");
+        return say(
+            t, err, "An image that has or had this name is the %s of this one%s.", low.layers,
+            j->is_unknown ? "; nobody knows a base by the digest that is given with it" : "");
+    return say(t, err, "The image with this digest is the %s of this one.", low.layers);
 }
 
 static const char *why_differs(const struct lineage_teller *t, const struct lineage_judgement *j,
@@ -141,12 +167,27 @@ static const char *why_differs(const struct lineage_teller *t, const struct line
 static const char *why_nobody(const struct lineage_teller *t, const struct lineage_judgement *j,
                               struct err *err)
 {
+    struct lowest low = lowest(j->boundary);
+
     if (j->boundary == 0)
         return "Nobody holds what it names: no host, and no entry of the catalogue.";
-    return say(t, err,
-               "Nobody holds what it names; by its word the lowest %" PRIu32
-               " layers are the base's.",
-               j->boundary);
+    return say(t, err, "Nobody holds what it names; by its word the %s %s the base's.", low.layers,
+               low.are);
+}
+
+static const char *why_unsure(const struct lineage_teller *t, const struct lineage_judgement *j,
+                              struct err *err)
+{
+    const struct lineage_holder *weak = j->weak;
+    struct lowest low;
+
+    if (weak == NULL)
+        return "Only a store that its own user can write knows what it names, for other layers.";
+    low = lowest(t->l->depth[weak->chain]);
+    return say(t, err, "Only %s calls the %s so, and that names nothing for others: %s.",
+               store_words(t, weak->store), low.layers,
+               weak->word == WORD_DISPLACED ? "a stronger word gives that name to other layers"
+                                            : "its own user can write that store");
 }
 
 static const char *why_itself(const struct lineage_teller *t, const struct lineage_judgement *j,
@@ -161,9 +202,9 @@ static const char *why_itself(const struct lineage_teller *t, const struct linea
         return why_differs(t, j, err);
     case BECAUSE_BOUNDARY_DIFFERS:
         return say(t, err,
-                   "The image with this digest does not end after the lowest %" PRIu32
-                   " layers, where the base is said to.",
-                   j->boundary);
+                   "The image with this digest does not end after the %s, where the base is said "
+                   "to.",
+                   lowest(j->boundary).layers);
     case BECAUSE_NO_SUCH_LAYER:
         return "It says where the base ends, and the image has no such layer.";
     case BECAUSE_FAMILY_DIFFERS:
@@ -172,11 +213,15 @@ static const char *why_itself(const struct lineage_teller *t, const struct linea
     case BECAUSE_NOBODY_HOLDS_IT:
         return why_nobody(t, j, err);
     case BECAUSE_OTHER_VERSION:
-        return "The name is known for other layers only; another version may have been meant.";
+        return j->is_unknown
+                   ? "The name is known for other layers only, and nobody knows the digest that is "
+                     "given with it."
+                   : "The name is known for other layers only; another version may have been "
+                     "meant.";
     case BECAUSE_OTHER_PLATFORM:
         return "The digest is known for another platform only.";
     case BECAUSE_UNSURE:
-        return "Only a store that its own user can write knows this digest.";
+        return why_unsure(t, j, err);
     case BECAUSE_ONE_OF_SEVERAL:
         return "It lists all sources of the build; this one may be another stage's.";
     }
@@ -252,10 +297,11 @@ static int tell_nearest(const struct lineage_teller *t, struct lineage_story *st
                        image->ties)) != 0)
         return -1;
     if (!image->nearest_named && image->method != LINEAGE_DECLARED)
-        return add(story, say(t, err,
-                              "No image that is known by a name ends after the lowest %" PRIu32
-                              " layers; that a base ends there is inferred (%s).",
-                              image->nearest_layers, lineage_method_name(image->method)));
+        return add(story,
+                   say(t, err,
+                       "No image that is known by a name ends after the %s; that a base "
+                       "ends there is inferred (%s).",
+                       lowest(image->nearest_layers).layers, lineage_method_name(image->method)));
     return 0;
 }
 
@@ -265,13 +311,12 @@ static int tell_above(const struct lineage_teller *t, struct lineage_story *stor
 
     if (image->above == FLEET_NONE)
         return 0;
-    return add(story, say(t, err,
-                          "A base without a name may lie above the nearest one, after the lowest "
-                          "%" PRIu32 " layers: %s.",
-                          t->l->depth[image->above],
-                          t->l->out->directions[image->above] > 1
-                              ? "lines of several images part there"
-                              : "a declaration that nobody can verify ends there"));
+    return add(story,
+               say(t, err, "A base without a name may lie above the nearest one, after the %s: %s.",
+                   lowest(t->l->depth[image->above]).layers,
+                   t->l->out->directions[image->above] > 1
+                       ? "lines of several images part there"
+                       : "a declaration that nobody can verify ends there"));
 }
 
 /* A boundary that is named by a tag alone, and either is the core build or had to give way. */
@@ -304,18 +349,15 @@ static const char *claim_words(const struct lineage_teller *t, const struct nami
                                uint32_t layers, struct err *err)
 {
     const char *name = naming_text(claim, t->arena, err);
+    struct lowest low = lowest(layers);
 
     if (name == NULL)
         return NULL;
-    if (claim->displaced)
-        return say(t, err,
-                   "Its lowest %" PRIu32 " layers are seen as %s on %s, which does not count: a "
-                   "stronger word gives that name to other layers.",
-                   layers, name, host_words(t, claim));
-    return say(t, err,
-               "Its lowest %" PRIu32 " layers are seen as %s on %s, in a store that its own user "
-               "can write: that names them for nobody else.",
-               layers, name, host_words(t, claim));
+    return say(t, err, "Its %s %s seen as %s on %s, %s", low.layers, low.are, name,
+               host_words(t, claim),
+               claim->displaced
+                   ? "which does not count: a stronger word gives that name to other layers."
+                   : "in a store that its own user can write: that names it for nobody else.");
 }
 
 /* Names along the line that do not count. */
@@ -337,6 +379,34 @@ static int tell_seen(const struct lineage_teller *t, struct lineage_story *story
                 return -1;
             told++;
         }
+    }
+    return 0;
+}
+
+/* Repo digests along the line that the documents disprove. */
+static int tell_refuted(const struct lineage_teller *t, struct lineage_story *story,
+                        struct err *err)
+{
+    const struct fleet *f = t->l->f;
+    const struct fleet_image *image = &f->images[t->image];
+
+    for (uint32_t p = t->l->genesis[t->image]; p < image->chain_count; p++) {
+        uint32_t index = t->l->refuted[image->chains[p]];
+        const struct fleet_said_digest *d;
+        const struct fleet_said *said;
+        struct lowest low = lowest(p + 1);
+
+        if (index == FLEET_NONE)
+            continue;
+        said = &f->said[index];
+        for (d = &f->said_digests[said->digests.first]; !d->disproved;)
+            d++;
+        if (add(story, say(t, err,
+                           "Its %s %s listed on %s with a repo digest of %s, which does not count: "
+                           "the manifest with that digest is of another image.",
+                           low.layers, low.are, store_words(t, said->root.store),
+                           f->names[d->repository].normal)) != 0)
+            return -1;
     }
     return 0;
 }
@@ -370,5 +440,7 @@ int lineage_tell_against(const struct lineage_teller *t, struct lineage_story *s
     if (tell_contradicted(t, story, err) != 0 || tell_nearest(t, story, err) != 0 ||
         tell_above(t, story, err) != 0)
         return -1;
-    return tell_tags(t, story, err) == 0 ? tell_seen(t, story, err) : -1;
+    if (tell_tags(t, story, err) != 0 || tell_seen(t, story, err) != 0)
+        return -1;
+    return tell_refuted(t, story, err);
 }

@@ -30,7 +30,7 @@ static int tell_declarations(const struct lineage_teller *t, struct lineage_stor
 /* Whether a declaration has its base end after so many layers, by its own outcome. */
 static bool is_declared(const struct lineage_story *story,
                         const struct lineage_judgement *judgements, uint32_t layers,
-                        enum lineage_outcome outcome, bool *by_digest)
+                        enum lineage_outcome outcome, enum lineage_proof *proof)
 {
     bool found = false;
 
@@ -40,7 +40,7 @@ static bool is_declared(const struct lineage_story *story,
         if (j->by_itself != outcome || j->boundary != layers)
             continue;
         found = true;
-        *by_digest = *by_digest || j->by_digest;
+        *proof = j->proof > *proof ? j->proof : *proof;
     }
     return found;
 }
@@ -53,23 +53,23 @@ static enum lineage_method method_at(const struct lineage_teller *t,
 {
     const struct lineage_facts *l = t->l;
     const struct lineage_image *image = &l->out->images[t->image];
-    bool by_digest = false, is_top = b->layers == l->f->images[t->image].chain_count;
+    bool is_top = b->layers == l->f->images[t->image].chain_count;
+    enum lineage_proof proof = PROOF_NONE;
     enum lineage_method method = LINEAGE_NONE;
 
     if (b->is_nearest)
         method = image->method;
-    else if (is_declared(story, judgements, b->layers, OUTCOME_CONFIRMED, &by_digest))
+    else if (is_declared(story, judgements, b->layers, OUTCOME_CONFIRMED, &proof))
         method = LINEAGE_DECLARED;
     else if (b->is_core)
         method = image->core_method;
     else if (b->named && !is_top)
         method = LINEAGE_CONTAINS;
-    else if (is_declared(story, judgements, b->layers, OUTCOME_UNVERIFIABLE, &by_digest))
+    else if (is_declared(story, judgements, b->layers, OUTCOME_UNVERIFIABLE, &proof))
         method = LINEAGE_CLAIMED;
     else
         method = lineage_unnamed_at(l, t->image, b->layers);
-    b->confidence =
-        b->is_nearest ? image->confidence : lineage_weigh(method, by_digest, b->strength);
+    b->confidence = b->is_nearest ? image->confidence : lineage_weigh(method, proof, b->strength);
     if (b->is_core && !b->is_nearest)
         b->confidence = image->core_confidence;
     return method;

@@ -21,9 +21,43 @@ struct names {
     struct naming *out;
     struct naming_draft *drafts;
     size_t count, cap;
+    uint32_t *name_key;      /* by name of the fleet: one for all of one normal form */
     uint32_t *catalogue_key; /* by catalogue entry */
     size_t key_count;
 };
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+static int by_normal_form(const void *a, const void *b, void *fleet)
+{
+    const struct fleet *f = fleet;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    int order = strcmp(f->names[x].normal, f->names[y].normal);
+
+    return order != 0 ? order : (x > y) - (x < y);
+}
+
+/* Names that are spelled differently and have one normal form are one name. */
+static int number_names(struct names *n, struct err *err)
+{
+    size_t count = n->f->name_count;
+    uint32_t *list = arena_array(n->arena, count, sizeof(*list), err);
+
+    n->name_key = arena_array(n->arena, count, sizeof(*n->name_key), err);
+    if (list == NULL || n->name_key == NULL)
+        return -1;
+    for (uint32_t i = 0; i < count; i++)
+        list[i] = i;
+    if (count > 1)
+        qsort_r(list, count, sizeof(*list), by_normal_form, (void *)n->f);
+    for (size_t i = 0; i < count; i++) {
+        bool is_first =
+            i == 0 || strcmp(n->f->names[list[i - 1]].normal, n->f->names[list[i]].normal) != 0;
+
+        n->name_key[list[i]] = is_first ? list[i] : n->name_key[list[i - 1]];
+    }
+    return 0;
+}
 
 /* ---- what is said ---------------------------------------------------------------------------- */
 
@@ -59,9 +93,9 @@ static enum name_strength strength_of(const struct names *n, const struct fleet_
 {
     for (uint32_t i = 0; i < said->digests.count; i++) {
         const struct fleet_said_digest *d = &n->f->said_digests[said->digests.first + i];
-        const char *repository = n->f->names[d->repository].text;
+        const char *repository = n->f->names[d->repository].normal;
 
-        if (is_of(name, repository))
+        if (!d->disproved && is_of(name, repository))
             return pulled_from(n, repository);
     }
     return NAME_TAG;
@@ -85,7 +119,8 @@ static bool begin(const struct names *n, size_t index, struct naming_draft *out)
                                            .first_s = first->at_s,
                                            .stores = said->stores,
                                            .store = first->store},
-                                 .key = FLEET_NONE};
+                                 .key = FLEET_NONE,
+                                 .said = (uint32_t)index};
     if (n->trusted_said != NULL && n->trusted_said[index]) {
         out->claim.strength = NAME_TRUSTED;
         out->claim.for_policy = true;
@@ -100,8 +135,8 @@ static int draft_names(struct names *n, const struct fleet_said *said,
         uint32_t name = n->f->place_names[said->names.first + i];
         struct naming_draft draft = *common;
 
-        draft.claim.name = n->f->names[name].text;
-        draft.key = strchr(draft.claim.name, '@') == NULL ? name : FLEET_NONE;
+        draft.claim.name = n->f->names[name].normal;
+        draft.key = strchr(draft.claim.name, '@') == NULL ? n->name_key[name] : FLEET_NONE;
         if (draft.claim.strength == NAME_TAG)
             draft.claim.strength = strength_of(n, said, draft.claim.name);
         if (add_draft(n, &draft, err) != 0)
@@ -115,10 +150,12 @@ static int draft_digests(struct names *n, const struct fleet_said *said,
 {
     for (uint32_t i = 0; i < said->digests.count; i++) {
         const struct fleet_said_digest *d = &n->f->said_digests[said->digests.first + i];
-        const char *repository = n->f->names[d->repository].text;
+        const char *repository = n->f->names[d->repository].normal;
         char text[IMAGEREF_MAX + DIGEST_TEXT + 1], digest[DIGEST_TEXT];
         struct naming_draft draft = *common;
 
+        if (d->disproved)
+            continue;
         snprintf(text, sizeof(text), "%s@%s", repository, digest_text(&d->digest, digest));
         draft.claim.name = arena_text(n->arena, text, strlen(text), err);
         if (draft.claim.strength == NAME_TAG)
@@ -200,11 +237,11 @@ static void find_keys(struct names *n, struct entry *list, size_t count)
 {
     qsort(list, count, sizeof(*list), by_entry_name);
     for (uint32_t i = 0; i < n->f->name_count; i++) {
-        struct catalogue_base key = {.name = n->f->names[i].text};
+        struct catalogue_base key = {.name = n->f->names[i].normal};
 
         for (size_t at = entry_at(list, count, &key, by_entry_name);
              at < count && strcmp(list[at].base->name, key.name) == 0; at++)
-            n->catalogue_key[list[at].index] = i;
+            n->catalogue_key[list[at].index] = n->name_key[i];
     }
     for (size_t at = 0; at < count; at++) {
         uint32_t *key = &n->catalogue_key[list[at].index];
@@ -228,6 +265,7 @@ static int draft_entry(struct names *n, uint32_t index, struct err *err)
                                            .store = FLEET_NONE},
                                  .key = strchr(base->name, '@') == NULL ? n->catalogue_key[index]
                                                                         : FLEET_NONE,
+                                 .said = FLEET_NONE,
                                  .platform = base->platform,
                                  .made_s = base->created_s};
 
@@ -276,7 +314,9 @@ static int by_name_then_strength(const void *a, const void *b)
         return x->claim.strength > y->claim.strength ? -1 : 1;
     if (x->claim.first_s != y->claim.first_s)
         return x->claim.first_s < y->claim.first_s ? -1 : 1;
-    return (x->claim.image > y->claim.image) - (x->claim.image < y->claim.image);
+    if (x->claim.image != y->claim.image)
+        return x->claim.image < y->claim.image ? -1 : 1;
+    return (x->said > y->said) - (x->said < y->said);
 }
 
 static bool is_same_name(const struct naming_draft *a, const struct naming_draft *b)
@@ -284,7 +324,8 @@ static bool is_same_name(const struct naming_draft *a, const struct naming_draft
     return a->key == b->key && (a->key != FLEET_NONE || strcmp(a->claim.name, b->claim.name) == 0);
 }
 
-/* Adds a weaker claim to an equal one. What only a user's own store says gives no date: else he
+/* Adds a weaker claim to an equal one; a listing may say one name in several forms, which follow
+ * each other, and its stores count once. What only a user's own store says gives no date: else he
  * could make any version look older than it is. */
 static void merge(struct naming_draft *into, const struct naming_draft *more)
 {
@@ -292,7 +333,9 @@ static void merge(struct naming_draft *into, const struct naming_draft *more)
     const struct naming_claim *other = &more->claim;
 
     claim->for_policy = claim->for_policy || other->for_policy;
-    claim->stores += other->stores;
+    if (into->said != more->said)
+        claim->stores += other->stores;
+    into->said = more->said;
     if (claim->image == FLEET_NONE)
         claim->image = other->image;
     if (into->made_s == 0)
@@ -415,11 +458,29 @@ int naming_compute(struct naming *out, const struct fleet *f, const struct catal
                       .arena = arena,
                       .out = out};
 
-    *out = (struct naming){0};
-    if (draft_catalogue(&n, err) != 0 || draft_said(&n, err) != 0 || merge_equal(&n, err) != 0 ||
+    *out = (struct naming){.trusted_said = trusted_said};
+    if (number_names(&n, err) != 0 || draft_catalogue(&n, err) != 0 || draft_said(&n, err) != 0 ||
+        merge_equal(&n, err) != 0 ||
         naming_settle(n.drafts, n.count, n.key_count, f, arena, err) != 0)
         return -1;
     return put_in_order(&n, err);
+}
+
+const struct naming_claim *naming_claim_of(const struct naming *n, uint32_t chain, const char *name)
+{
+    const struct fleet_run *run = &n->of_chain[chain];
+
+    for (enum name_strength s = NAME_CATALOGUE; s > NAME_NONE; s--) {
+        struct naming_claim wanted = {.strength = s, .name = name};
+        const struct naming_claim *found =
+            run->count == 0 ? NULL
+                            : bsearch(&wanted, n->claims + run->first, run->count,
+                                      sizeof(*n->claims), by_strength_then_name);
+
+        if (found != NULL)
+            return found;
+    }
+    return NULL;
 }
 
 const struct naming_claim *naming_title(const struct naming *n, uint32_t chain)

@@ -9,10 +9,16 @@
  * repository. trusted    the same, of a repository that the operator trusts; or the store is one
  * that he trusts to name. catalogue  the operator's catalogue says so.
  *
- * A chain is named by its strongest names. A tag that names two chains of one platform, and is
- * stronger than "tag" for one of them, is displaced for the others: it is kept as a conflict and
- * names nothing. Names that moved (equal strength) name each version: the newest plainly, the older
- * ones "as of" the day when the fleet first saw them so.
+ * A repo digest proves the repository and not the tag: `docker pull debian:8; docker tag debian:8
+ * debian:12` makes both names "pulled". One whose manifest is here and is of another image proves
+ * nothing. Names count in their normal form: "debian:12" is docker.io/library/debian:12.
+ *
+ * A chain is named by its strongest names. A name that is stronger than "tag" for one chain is
+ * displaced for all chains, of whatever platform, that have it as a tag or weaker: it is kept there
+ * as a conflict and names nothing. (The platforms of one index that were pulled are all stronger
+ * than "tag".) Names that moved (equal strength) name each version: the newest plainly, the older
+ * ones "as of" the day when the fleet first saw them so. The newest is the one that was made last;
+ * where one of them has no date that can be believed, the one that the fleet heard of last so.
  *
  * For policy only names count that are trusted by the catalogue or a trusted store: `for_policy`.
  *
@@ -54,10 +60,12 @@ struct naming {
     enum name_strength
         *strength;             /* by chain: of its strongest name that names it (not displaced) */
     uint32_t *catalogue_chain; /* by catalogue entry: index of its chain, FLEET_NONE: on no host */
+    const bool *trusted_said;  /* as given; NULL: none is */
 };
 
-/* `trusted_said` is parallel to f->said: a store that the operator trusts to name said it, ever.
- * `known_at_s`: leaves out what was first said after it; 0 takes all. Results lie in `arena`. */
+/* `trusted_said` is parallel to f->said: a store that the operator trusts to name said it, by
+ * `known_at_s`. `known_at_s`: leaves out what was first said after it; 0 takes all. Results lie in
+ * `arena`. */
 int naming_compute(struct naming *out, const struct fleet *f, const struct catalogue *c,
                    const bool *trusted_said, int64_t known_at_s, struct arena *arena,
                    struct err *err);

@@ -42,7 +42,8 @@ static inline bool naming_same_platform(const struct fleet_image *a, const struc
 /* A claim in the making. */
 struct naming_draft {
     struct naming_claim claim;
-    uint32_t key;         /* of its name, by text; FLEET_NONE: by digest only, which never moves */
+    uint32_t key;         /* of its name's normal form; FLEET_NONE: by digest, which never moves */
+    uint32_t said;        /* the last listing in it; FLEET_NONE: the catalogue */
     const char *platform; /* of the catalogue's entry; NULL: that of claim.image */
     int64_t made_s;       /* the catalogue's word; 0 none */
 };
@@ -51,6 +52,10 @@ struct naming_draft {
  * common. Keys are below `key_count`. Scratch memory is in `arena`. */
 int naming_settle(struct naming_draft *drafts, size_t count, size_t key_count,
                   const struct fleet *f, struct arena *arena, struct err *err);
+
+/* The claim of a name, in normal form, on a chain; NULL: none. */
+const struct naming_claim *naming_claim_of(const struct naming *n, uint32_t chain,
+                                           const char *name);
 
 /* Takes "linux/arm/v7" apart. */
 void naming_platform_parse(struct naming_platform *out, const char *text);
@@ -62,6 +67,18 @@ bool naming_is_platform(const struct fleet_image *image, const char *text);
 static inline bool naming_is_known(const struct fleet_first *first, int64_t known_at_s)
 {
     return first->store != FLEET_NONE && (known_at_s == 0 || first->at_s <= known_at_s);
+}
+
+/* Whether a listing's word is firm: root's, or that of a store which the operator trusts to name.
+ */
+static inline bool naming_is_firm(const struct naming *n, const struct fleet *f, size_t said,
+                                  int64_t known_at_s)
+{
+    const struct fleet_said *s = &f->said[said];
+
+    return naming_is_known(&s->root, known_at_s) ||
+           (n->trusted_said != NULL && n->trusted_said[said] &&
+            naming_is_known(&s->user, known_at_s));
 }
 
 /* Whether an image has a chain to be named, and was heard of by then. */

@@ -39,7 +39,7 @@ bool naming_is_platform(const struct fleet_image *image, const char *text)
 struct rival {
     struct naming_claim *claim;
     struct naming_platform platform;
-    int64_t date_s;
+    int64_t made_s; /* 0: not told, or by a date that means nothing */
 };
 
 static int cmp_platform(const struct rival *a, const struct rival *b)
@@ -51,32 +51,19 @@ static int cmp_platform(const struct rival *a, const struct rival *b)
     return order != 0 ? order : strcmp(a->platform.variant, b->platform.variant);
 }
 
-/* By platform; within one the newest first. */
-static int by_platform_then_date(const void *a, const void *b)
+static int by_platform(const void *a, const void *b)
 {
-    const struct rival *x = a, *y = b;
-    int order = cmp_platform(x, y);
-
-    if (order != 0)
-        return order;
-    if (x->date_s != y->date_s)
-        return x->date_s > y->date_s ? -1 : 1;
-    if (x->claim->first_s != y->claim->first_s)
-        return x->claim->first_s > y->claim->first_s ? -1 : 1;
-    return (x->claim->chain > y->claim->chain) - (x->claim->chain < y->claim->chain);
+    return cmp_platform(a, b);
 }
 
-/* A version's date is when it was made, so that an old one which a host brings late stays old. */
 static void make_rival(struct rival *r, struct naming_draft *draft, const struct fleet *f)
 {
     const struct fleet_image *image =
         draft->claim.image == FLEET_NONE ? NULL : &f->images[draft->claim.image];
 
-    *r = (struct rival){.claim = &draft->claim, .date_s = draft->made_s};
-    if (r->date_s == 0 && image != NULL)
-        r->date_s = naming_made_s(image);
-    if (r->date_s == 0)
-        r->date_s = draft->claim.first_s;
+    *r = (struct rival){.claim = &draft->claim, .made_s = draft->made_s};
+    if (r->made_s == 0 && image != NULL)
+        r->made_s = naming_made_s(image);
     if (draft->platform != NULL && draft->platform[0] != '\0') {
         naming_platform_parse(&r->platform, draft->platform);
     } else if (image != NULL) {
@@ -86,36 +73,76 @@ static void make_rival(struct rival *r, struct naming_draft *draft, const struct
     }
 }
 
-/* The claims of one name and platform, the newest first. */
-static void settle_platform(struct rival *rivals, size_t count)
+static const struct rival *find_strongest(const struct rival *rivals, size_t count)
 {
-    const struct naming_claim *strongest = rivals[0].claim, *newest = NULL;
+    const struct rival *strongest = &rivals[0];
 
     for (size_t i = 1; i < count; i++)
-        if (rivals[i].claim->strength > strongest->strength)
-            strongest = rivals[i].claim;
+        if (rivals[i].claim->strength > strongest->claim->strength)
+            strongest = &rivals[i];
+    return strongest;
+}
+
+static bool is_newer(const struct rival *a, const struct rival *b, bool all_dated)
+{
+    if (all_dated && a->made_s != b->made_s)
+        return a->made_s > b->made_s;
+    if (a->claim->first_s != b->claim->first_s)
+        return a->claim->first_s > b->claim->first_s;
+    return a->claim->chain < b->claim->chain;
+}
+
+/* The newest of those that are strong enough; NULL: none is. A version's date is when it was made,
+ * so that an old one which a host brings late stays old. Where one of them has no such date, it is
+ * when the fleet first heard of each under the name: dates of two kinds cannot be compared. */
+static const struct rival *find_newest(const struct rival *rivals, size_t count,
+                                       enum name_strength enough)
+{
+    const struct rival *newest = NULL;
+    bool all_dated = true;
+
+    for (size_t i = 0; i < count; i++)
+        all_dated = all_dated && (rivals[i].claim->strength < enough || rivals[i].made_s != 0);
+    for (size_t i = 0; i < count; i++)
+        if (rivals[i].claim->strength >= enough &&
+            (newest == NULL || is_newer(&rivals[i], newest, all_dated)))
+            newest = &rivals[i];
+    return newest;
+}
+
+/* The claims of one name and platform. What displaces them may be of another platform: an image's
+ * platform is its config's word, which whoever makes the image chooses. */
+static void settle_platform(struct rival *rivals, size_t count, const struct rival *of_all)
+{
+    const struct rival *strongest = find_strongest(rivals, count), *newest;
+    enum name_strength enough = of_all->claim->strength > NAME_TAG ? NAME_PULLED : NAME_TAG;
+
+    if (strongest->claim->strength < enough)
+        strongest = of_all;
+    newest = find_newest(rivals, count, enough);
     for (size_t i = 0; i < count; i++) {
         struct naming_claim *claim = rivals[i].claim;
 
-        if (strongest->strength > NAME_TAG && claim->strength <= NAME_TAG) {
-            claim->displaced = true;
-            claim->other = strongest->chain;
-        } else if (newest == NULL && claim->strength >= NAME_TAG) {
-            newest = claim;
-        } else if (claim->strength >= NAME_TAG) {
+        if (claim->strength >= enough && &rivals[i] != newest) {
             claim->moved = true;
-            claim->other = newest->chain;
+            claim->other = newest->claim->chain;
+        } else if (claim->strength < enough && enough > NAME_TAG) {
+            claim->displaced = true;
+            claim->other = strongest->claim->chain;
         }
     }
 }
 
 static void settle_name(struct rival *rivals, size_t count)
 {
-    qsort(rivals, count, sizeof(*rivals), by_platform_then_date);
+    const struct rival *strongest;
+
+    qsort(rivals, count, sizeof(*rivals), by_platform);
+    strongest = find_strongest(rivals, count);
     for (size_t from = 0, end; from < count; from = end) {
         for (end = from + 1; end < count && cmp_platform(&rivals[from], &rivals[end]) == 0;)
             end++;
-        settle_platform(rivals + from, end - from);
+        settle_platform(rivals + from, end - from, strongest);
     }
 }
 

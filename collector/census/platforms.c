@@ -60,11 +60,13 @@ static struct listed *list_all(const struct fleet *f, size_t *count, struct aren
         if (said->root.store == FLEET_NONE || image->parsed != PARSED_READ ||
             image->chain_count == 0)
             continue;
-        for (uint32_t d = 0; d < said->digests.count; d++)
-            list[(*count)++] =
-                (struct listed){.digest = f->said_digests[said->digests.first + d].digest,
-                                .image = image,
-                                .chain = image->chains[image->chain_count - 1]};
+        for (uint32_t d = 0; d < said->digests.count; d++) {
+            const struct fleet_said_digest *digest = &f->said_digests[said->digests.first + d];
+
+            if (!digest->disproved)
+                list[(*count)++] = (struct listed){
+                    .digest = digest->digest, .image = image, .chain = naming_top(image)};
+        }
     }
     if (*count > 1)
         qsort(list, *count, sizeof(*list), by_digest_then_platform);

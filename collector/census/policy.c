@@ -32,6 +32,9 @@ int policy_open(struct policy_judge **out, const struct policy *policy,
 
     if (j == NULL)
         return -1;
+    j->asks_declared = policy->mode == POLICY_WHITE_LIST;
+    for (size_t i = 0; i < policy->rule_count; i++)
+        j->asks_declared = j->asks_declared || policy->rules[i].unverified;
     j->policy = policy;
     j->facts = facts;
     j->now_s = now_s;
@@ -77,11 +80,16 @@ static const struct policy_exception *excuse(const struct policy_judge *j, uint3
 
 /* ---- one verdict ----------------------------------------------------------------------------- */
 
+static const struct policy_verdict nothing_yet = {
+    .outcome = POLICY_ACCEPTED, .chain = FLEET_NONE, .evidence = "", .seen_as = ""};
+
 struct trial {
     struct policy_judge *j;
     struct policy_subject subject;
     uint32_t scope;
     struct policy_verdict *out;
+    const struct policy_rule *accepts_doubt; /* the first rule that does; NULL */
+    bool is_doubted;                         /* only for want of such a rule it does not pass */
 };
 
 static bool is_asked(const struct trial *t, size_t rule, bool accept)
@@ -139,7 +147,7 @@ static int try_rejecting(struct trial *t, bool *decided, struct err *err)
     return 0;
 }
 
-/* The first rule that accepts. */
+/* The first rule that accepts its line, and the first that accepts its unverified declaration. */
 static int try_accepting(struct trial *t, bool may_decide, struct err *err)
 {
     bool decided = !may_decide;
@@ -152,7 +160,11 @@ static int try_accepting(struct trial *t, bool may_decide, struct err *err)
         if (policy_matches(t->j, &t->subject, r, false, &matches, err) != 0)
             return -1;
         t->j->rule_matched[r] = t->j->rule_matched[r] || matches;
-        if (!matches || decided)
+        if (!matches)
+            continue;
+        if (t->accepts_doubt == NULL && policy_accepts_doubt(t->j, &t->subject, r))
+            t->accepts_doubt = &t->j->policy->rules[r];
+        if (decided || !policy_accepts_line(t->j, &t->subject, r))
             continue;
         if (decide(t, POLICY_ACCEPTED, r, err) != 0)
             return -1;
@@ -161,12 +173,28 @@ static int try_accepting(struct trial *t, bool may_decide, struct err *err)
     return 0;
 }
 
-/* What the mode says where no rule does. */
-static int try_mode(struct trial *t, struct err *err)
+/* A violation of the mode alone, which an exception may excuse. */
+static int break_mode(struct trial *t, const char *evidence)
 {
     const struct naming_claim *claim;
     const struct policy_exception *e;
 
+    if (evidence == NULL)
+        return -1;
+    *t->out = nothing_yet;
+    t->out->outcome = POLICY_VIOLATION;
+    t->out->evidence = evidence;
+    e = excuse(t->j, t->subject.image, t->scope, NULL, false, &claim);
+    if (e != NULL) {
+        t->out->outcome = POLICY_EXCUSED;
+        use_exception(t, e);
+    }
+    return 0;
+}
+
+/* What the mode says where no rule does. */
+static int try_mode(struct trial *t, struct err *err)
+{
     t->out->outcome = POLICY_ACCEPTED;
     t->out->chain = FLEET_NONE;
     t->out->rule = NULL;
@@ -174,14 +202,39 @@ static int try_mode(struct trial *t, struct err *err)
         t->out->evidence = "no rule rejects it";
         return 0;
     }
-    t->out->outcome = POLICY_VIOLATION;
-    t->out->evidence = policy_evidence_of_mode(t->j, &t->subject, err);
-    e = excuse(t->j, t->subject.image, t->scope, NULL, false, &claim);
-    if (e != NULL) {
-        t->out->outcome = POLICY_EXCUSED;
-        use_exception(t, e);
+    return break_mode(t, policy_evidence_of_mode(t->j, &t->subject, err));
+}
+
+/* A rule accepts the line; on a white list a declared base that nothing verifies needs one too. */
+static int try_doubt(struct trial *t, struct err *err)
+{
+    const char *text;
+
+    if (t->j->policy->mode != POLICY_WHITE_LIST || t->subject.doubt == NULL ||
+        t->accepts_doubt == t->out->rule)
+        return 0;
+    if (t->accepts_doubt == NULL) {
+        t->is_doubted = true;
+        return break_mode(t, t->subject.doubt);
     }
-    return t->out->evidence != NULL ? 0 : -1;
+    text = policy_evidence_of_doubt(t->j, &t->subject, t->accepts_doubt, err);
+    if (text != NULL)
+        t->out->evidence = policy_add_evidence(t->j, t->out->evidence, text, err);
+    return text != NULL && t->out->evidence != NULL ? 0 : -1;
+}
+
+/* What is accepted on one host's word says so. */
+static int tell_unconfirmed(struct trial *t, struct err *err)
+{
+    const char *text;
+
+    if (t->out->outcome != POLICY_ACCEPTED ||
+        !policy_is_unconfirmed(&t->j->facts->f->images[t->subject.image]))
+        return 0;
+    text = policy_evidence_of_config(t->j, t->subject.image, err);
+    if (text != NULL)
+        t->out->evidence = policy_add_evidence(t->j, t->out->evidence, text, err);
+    return text != NULL && t->out->evidence != NULL ? 0 : -1;
 }
 
 /* ---- what was only seen ---------------------------------------------------------------------- */
@@ -224,13 +277,10 @@ static int look_at_seen(struct trial *t, struct err *err)
         return look_at_rules(t, false, err);
     if (!is_rejected)
         return 0;
-    if (t->out->rule == NULL && look_at_rules(t, true, err) != 0)
+    if (t->out->rule == NULL && !t->is_doubted && look_at_rules(t, true, err) != 0)
         return -1;
     return t->out->seen_as[0] == '\0' ? look_at_exceptions(t, err) : 0;
 }
-
-static const struct policy_verdict nothing_yet = {
-    .outcome = POLICY_ACCEPTED, .chain = FLEET_NONE, .evidence = "", .seen_as = ""};
 
 /* Nothing rejects it, or all that does is excused: then it still needs what the mode asks for, or
  * an exception from that too. */
@@ -239,7 +289,8 @@ static int settle(struct trial *t, struct err *err)
     struct policy_verdict excused = *t->out;
 
     *t->out = nothing_yet;
-    if (try_accepting(t, true, err) != 0 || (t->out->rule == NULL && try_mode(t, err) != 0))
+    if (try_accepting(t, true, err) != 0 ||
+        (t->out->rule == NULL ? try_mode(t, err) : try_doubt(t, err)) != 0)
         return -1;
     if (excused.exception != NULL && t->out->outcome != POLICY_VIOLATION)
         *t->out = excused;
@@ -259,7 +310,8 @@ static int judge(struct policy_judge *j, uint32_t image, uint32_t scope, struct 
         return 0;
     }
     if (policy_look(j, image, &t.subject, err) != 0 || try_rejecting(&t, &rejected, err) != 0 ||
-        (rejected ? try_accepting(&t, false, err) : settle(&t, err)) != 0)
+        (rejected ? try_accepting(&t, false, err) : settle(&t, err)) != 0 ||
+        tell_unconfirmed(&t, err) != 0)
         return -1;
     return look_at_seen(&t, err);
 }

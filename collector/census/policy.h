@@ -8,6 +8,12 @@
  * from the core build up, and the image itself. All kinds of conditions of a rule must hold, each
  * by one of its values.
  *
+ * A declared base is unverified where the image itself declares one by name or digest and lineage
+ * finds that unverifiable, and none that it confirms. On a white list such an image needs two
+ * things: a rule that accepts its line, and one that accepts its declaration (`unverified`), which
+ * may be the same. A rule that asks for nothing but that accepts no line: anybody can declare
+ * something.
+ *
  * A name counts only from the catalogue or from a store that is trusted to name (naming.h,
  * for_policy), for accepting and for rejecting; any other is told beside the verdict as "seen as"
  * and changes none. A family accepts only a core build that has a name which counts; it rejects by
@@ -59,6 +65,7 @@ struct policy_rule {
     struct policy_digests chains;  /* chainIDs in the line */
     int64_t older_than_s;          /* age of the core build; 0 no condition */
     bool unknown;                  /* the core build is unnamed for policy, or nothing known */
+    bool unverified;               /* or: nothing verifies the base that the image declares */
     struct rec_pair *labels;       /* only on hosts that have all of these */
     size_t label_count;
     int line; /* in its file */
@@ -99,6 +106,7 @@ struct policy_facts {
     const struct policy_origin *image_origins, *layer_origins; /* sorted by `of` */
     size_t image_origin_count, layer_origin_count;
     const bool *trusted_said; /* as naming_compute() takes it; NULL: the first stores decide */
+    int64_t known_at_s;       /* the same; what was said later counts for nothing */
 };
 
 enum policy_outcome {
@@ -160,6 +168,14 @@ bool policy_exception_expired(const struct policy_judge *j, size_t exception);
  * excused anything. */
 bool policy_rule_used(const struct policy_judge *j, size_t rule);
 bool policy_exception_used(const struct policy_judge *j, size_t exception);
+
+/* A sentence on the base that the image declares and nothing verifies; NULL where there is none, or
+ * neither the mode nor a rule asks. In the judge's arena. */
+int policy_doubt(struct policy_judge *j, uint32_t image, const char **out, struct err *err);
+
+/* Whether the image's layers are one host's word: its config had secrets cut from it, so that its
+ * digest proves nothing, and no second host has told the same. */
+bool policy_is_unconfirmed(const struct fleet_image *image);
 
 /* Whether any name in the fleet counts, and whether one of this chain does. Layers that hold
  * nothing have none, whatever they are called: all images could begin with them. */

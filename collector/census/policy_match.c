@@ -231,7 +231,7 @@ int policy_look(struct policy_judge *j, uint32_t image, struct policy_subject *o
         look_at_place(j, i->chains[p]);
     if (i->chain_count == 0)
         look_at_place(j, (uint32_t)j->facts->f->chain_count + image);
-    return find_core(j, out, err);
+    return find_core(j, out, err) == 0 ? policy_doubt(j, image, &out->doubt, err) : -1;
 }
 
 /* ---- the other conditions -------------------------------------------------------------------- */
@@ -343,7 +343,7 @@ int policy_matches(struct policy_judge *j, const struct policy_subject *s, size_
     const struct policy_rule *r = &j->policy->rules[rule];
     const struct policy_fit *fit = &j->fits[rule];
 
-    *out = (seen ? fit->seen.holds : fit->counting.holds) && (!r->unknown || s->core == NULL) &&
+    *out = (seen ? fit->seen.holds : fit->counting.holds) && policy_unknown_holds(s, r) &&
            (r->older_than_s == 0 || is_older(j, s, r->older_than_s));
     if (*out && r->origins.count > 0)
         *out = origin_holds(j, s, r, seen);
@@ -372,8 +372,8 @@ int policy_why_not(struct policy_judge *j, const struct policy_subject *s, size_
     *out = NULL;
     if (!j->fits[rule].counting.holds)
         *out = why_not_words(j->asked[rule]);
-    else if (r->unknown && s->core != NULL)
-        *out = "its core build has a name that counts";
+    else if (!policy_unknown_holds(s, r))
+        *out = policy_why_not_unknown(r);
     else if (r->older_than_s != 0 && policy_date(j, s) == 0)
         *out = "nobody knows how old its core build is";
     else if (r->older_than_s != 0 && !is_older(j, s, r->older_than_s))

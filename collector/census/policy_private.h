@@ -51,6 +51,7 @@ struct policy_subject {
     uint32_t place_count;
     const struct policy_core *core; /* NULL: unknown */
     bool is_own;                    /* the core build is the image itself */
+    const char *doubt; /* the sentence on its declared base; NULL: none is unverified */
 };
 
 struct policy_verdicts;
@@ -66,6 +67,7 @@ struct policy_judge {
     size_t word_count, word_cap;
     struct fleet_run *words_of; /* by place */
     unsigned *asked;            /* by rule: the kinds of words that it asks for */
+    bool asks_declared;         /* it matters whether declared bases are verified */
     bool *counts, *carries;     /* by chain: it has a name that counts; one that stands on it has */
     int64_t *made_s, *heard_s;  /* by chain: of images that a trusted store names; 0 none */
     const struct policy_core **cores; /* by chain, as they are needed */
@@ -98,6 +100,12 @@ int policy_look(struct policy_judge *j, uint32_t image, struct policy_subject *o
  * says. Scope is not asked about. */
 int policy_matches(struct policy_judge *j, const struct policy_subject *s, size_t rule, bool seen,
                    bool *out, struct err *err);
+
+/* Of a rule that accepts and matches by what counts: whether it accepts the line, and whether it
+ * accepts the image's unverified declaration. */
+bool policy_accepts_line(const struct policy_judge *j, const struct policy_subject *s, size_t rule);
+bool policy_accepts_doubt(const struct policy_judge *j, const struct policy_subject *s,
+                          size_t rule);
 
 /* The first condition of the rule that does not hold by what counts, as a sentence; NULL where all
  * do, or without memory. */
@@ -132,12 +140,27 @@ const char *policy_evidence(struct policy_judge *j, const struct policy_subject 
 /* The same for an image that nothing but the mode rejects. */
 const char *policy_evidence_of_mode(struct policy_judge *j, const struct policy_subject *s,
                                     struct err *err);
+/* What was said, and more: "before; more". */
+const char *policy_add_evidence(struct policy_judge *j, const char *before, const char *more,
+                                struct err *err);
+/* That a rule accepts the subject's doubt. */
+const char *policy_evidence_of_doubt(struct policy_judge *j, const struct policy_subject *s,
+                                     const struct policy_rule *rule, struct err *err);
+/* Whose word an unconfirmed image's layers are. */
+const char *policy_evidence_of_config(struct policy_judge *j, uint32_t image, struct err *err);
 /* The words that a rule would match by, were they to count. */
 const char *policy_seen(struct policy_judge *j, const struct policy_subject *s, size_t rule,
                         struct err *err);
 /* "debian:12 on web-17". */
 const char *policy_claim_text(struct policy_judge *j, const struct naming_claim *claim,
                               struct err *err);
+
+/* ---- policy_declared.c ----------------------------------------------------------------------- */
+
+/* Whether what the rule says of the unknown (its core build, its declaration) is so, and why not.
+ */
+bool policy_unknown_holds(const struct policy_subject *s, const struct policy_rule *r);
+const char *policy_why_not_unknown(const struct policy_rule *r);
 
 /* ---- policy_explain.c ------------------------------------------------------------------------ */
 

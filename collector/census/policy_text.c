@@ -9,7 +9,6 @@
 enum {
     SENTENCE_MAX = 16 << 10,
     SEEN_MAX = 3, /* words shown of those that do not count */
-    SHORT_DIGEST = 12,
     DAY_TEXT = 10,
 };
 
@@ -101,7 +100,7 @@ static int add_word(struct policy_judge *j, struct buf *b, const struct policy_h
         return buf_add_str(b, one ? " is " : " are ", err) != 0 ? -1
                                                                 : add_name(j, b, w->claim, err);
     return buf_printf(b, err, " %s %s sha256:%.*s%s", one ? "is" : "are",
-                      w->kind == WORD_OF_CHAIN ? "chain" : "image", SHORT_DIGEST,
+                      w->kind == WORD_OF_CHAIN ? "chain" : "image", DIGEST_SHORT,
                       digest_hex(w->digest, hex),
                       w->store != FLEET_NONE ? ", as a store says that is trusted to name" : "");
 }
@@ -133,7 +132,7 @@ static int add_family(struct policy_judge *j, struct buf *b, const struct policy
     os = policy_system(j, layer, err);
     if (os == NULL || layer == FLEET_NONE)
         return os == NULL ? -1 : 0;
-    return buf_printf(b, err, "the os-release of layer %.*s says %s %s", SHORT_DIGEST,
+    return buf_printf(b, err, "the os-release of layer %.*s says %s %s", DIGEST_SHORT,
                       digest_hex(&j->facts->f->layers[layer].diff, hex), os->family, os->version);
 }
 
@@ -175,7 +174,11 @@ const char *policy_evidence(struct policy_judge *j, const struct policy_subject 
     buf_init(&b, SENTENCE_MAX);
     if (add_word(j, &b, &j->fits[rule].counting, err) != 0)
         return NULL;
-    if (r->unknown && (add_join(&b, err) != 0 || add_unknown(j, &b, s, err) != 0))
+    if (r->unknown && s->core == NULL &&
+        (add_join(&b, err) != 0 || add_unknown(j, &b, s, err) != 0))
+        return NULL;
+    if (r->unverified && s->doubt != NULL &&
+        (add_join(&b, err) != 0 || buf_add_str(&b, s->doubt, err) != 0))
         return NULL;
     if ((r->families.count > 0 || r->versions.count > 0) &&
         (add_join(&b, err) != 0 || add_family(j, &b, s, r, err) != 0))
@@ -225,6 +228,40 @@ const char *policy_evidence_of_mode(struct policy_judge *j, const struct policy_
     return keep(j, &b, err);
 }
 
+const char *policy_add_evidence(struct policy_judge *j, const char *before, const char *more,
+                                struct err *err)
+{
+    AUTO(buf_close) struct buf b;
+
+    buf_init(&b, 2 * SENTENCE_MAX);
+    return buf_printf(&b, err, "%s; %s", before, more) == 0 ? keep(j, &b, err) : NULL;
+}
+
+const char *policy_evidence_of_doubt(struct policy_judge *j, const struct policy_subject *s,
+                                     const struct policy_rule *rule, struct err *err)
+{
+    AUTO(buf_close) struct buf b;
+
+    buf_init(&b, SENTENCE_MAX);
+    return buf_printf(&b, err, "%s; rule \"%s\" accepts that", s->doubt, rule->name) == 0
+               ? keep(j, &b, err)
+               : NULL;
+}
+
+const char *policy_evidence_of_config(struct policy_judge *j, uint32_t image, struct err *err)
+{
+    const struct fleet *f = j->facts->f;
+    uint32_t host = f->images[image].said_by;
+    AUTO(buf_close) struct buf b;
+
+    buf_init(&b, SENTENCE_MAX);
+    if (host == FLEET_NONE)
+        return "its layers are the word of one host alone";
+    return buf_printf(&b, err, "its layers are the word of %s alone", f->hosts[host].name) == 0
+               ? keep(j, &b, err)
+               : NULL;
+}
+
 /* ---- what does not count --------------------------------------------------------------------- */
 
 static int add_seen_word(struct policy_judge *j, struct buf *b, const struct policy_word *w,
@@ -237,7 +274,7 @@ static int add_seen_word(struct policy_judge *j, struct buf *b, const struct pol
         name = policy_claim_text(j, w->claim, err);
         return name != NULL ? buf_add_str(b, name, err) : -1;
     }
-    return buf_printf(b, err, "sha256:%.*s%s%s", SHORT_DIGEST, digest_hex(w->digest, hex),
+    return buf_printf(b, err, "sha256:%.*s%s%s", DIGEST_SHORT, digest_hex(w->digest, hex),
                       host != NULL ? " on " : "", host != NULL ? host : "");
 }
 

@@ -131,6 +131,17 @@ static int add_word(struct policy_judge *j, struct policy_word word, struct err 
     return 0;
 }
 
+/* Root's, where it said so by the time that is asked about; NULL: nobody did. */
+static const struct fleet_first *first_of(const struct policy_judge *j,
+                                          const struct fleet_said *said)
+{
+    int64_t known_at_s = j->facts->known_at_s;
+
+    if (naming_is_known(&said->root, known_at_s))
+        return &said->root;
+    return naming_is_known(&said->user, known_at_s) ? &said->user : NULL;
+}
+
 static bool said_by_trusted(const struct policy_judge *j, size_t said)
 {
     const struct policy_facts *facts = j->facts;
@@ -255,12 +266,14 @@ static int add_digests(struct policy_judge *j, const struct search *s, struct er
     }
     for (size_t i = 0; i < f->said_count; i++) {
         const struct fleet_said *said = &f->said[i];
-        uint32_t store = said->root.store != FLEET_NONE ? said->root.store : said->user.store;
+        const struct fleet_first *first = first_of(j, said);
         bool counts = said_by_trusted(j, i);
 
+        if (first == NULL)
+            continue;
         for (uint32_t d = 0; d < said->digests.count; d++)
             if (add_digest(j, s, place_of(f, said->image),
-                           &f->said_digests[said->digests.first + d].digest, store, counts,
+                           &f->said_digests[said->digests.first + d].digest, first->store, counts,
                            err) != 0)
                 return -1;
     }
@@ -297,11 +310,10 @@ static void find_dates(struct policy_judge *j)
     for (size_t i = 0; i < f->said_count; i++) {
         const struct fleet_said *said = &f->said[i];
         const struct fleet_image *image = &f->images[said->image];
-        const struct fleet_first *first =
-            said->root.store != FLEET_NONE ? &said->root : &said->user;
+        const struct fleet_first *first = first_of(j, said);
         int64_t made_s = naming_made_s(image), *out;
 
-        if (image->chain_count == 0 || !said_by_trusted(j, i))
+        if (image->chain_count == 0 || first == NULL || !said_by_trusted(j, i))
             continue;
         out = &j->made_s[naming_top(image)];
         if (made_s != 0 && (*out == 0 || made_s < *out))

@@ -5,8 +5,6 @@
 
 #include "common/imageref.h"
 
-#define ALGORITHM "sha256:"
-
 struct search {
     struct resolution *out;
     const struct fleet *f;
@@ -36,8 +34,8 @@ static int add_hit(struct search *s, enum resolve_kind kind, uint32_t index, boo
 /* Takes [sha256:]<hex> apart; false where the text is not that. */
 static bool read_hex(struct search *s, const char *text)
 {
-    if (strncmp(text, ALGORITHM, strlen(ALGORITHM)) == 0)
-        text += strlen(ALGORITHM);
+    if (strncmp(text, DIGEST_ALGORITHM, strlen(DIGEST_ALGORITHM)) == 0)
+        text += strlen(DIGEST_ALGORITHM);
     s->hex_len = strlen(text);
     if (s->hex_len < RESOLVE_HEX_LEAST || s->hex_len > DIGEST_HEX)
         return false;
@@ -89,17 +87,12 @@ static int search_layers(struct search *s, struct err *err)
     return 0;
 }
 
-static bool same_repository(const struct imageref *a, const struct imageref *b)
-{
-    return strcmp(a->registry, b->registry) == 0 && strcmp(a->repository, b->repository) == 0;
-}
-
 /* Whether a stored name is one that `want` means. */
 static bool name_matches(const struct imageref *want, const char *stored)
 {
     struct imageref have;
 
-    if (imageref_parse(&have, stored, NULL) != 0 || !same_repository(want, &have))
+    if (imageref_parse(&have, stored, NULL) != 0 || !imageref_same_repository(want, &have))
         return false;
     if (want->has_digest)
         return have.has_digest && digest_eq(&want->digest, &have.digest);
@@ -124,7 +117,7 @@ static int search_names(struct search *s, const char *text, struct err *err)
 
         if (digest_eq(&r->digest, &want.digest) &&
             imageref_parse(&have, s->f->names[r->repository].text, NULL) == 0 &&
-            same_repository(&want, &have) &&
+            imageref_same_repository(&want, &have) &&
             add_hit(s, RESOLVED_MANIFEST, i, false, &r->digest, err) != 0)
             return -1;
     }
@@ -180,7 +173,7 @@ int resolve(struct resolution *out, const struct fleet *f, const struct standing
 {
     struct search s = {.out = out, .f = f, .images = images, .arena = arena};
     bool is_hex = read_hex(&s, text);
-    bool only_digest = is_hex && strncmp(text, ALGORITHM, strlen(ALGORITHM)) == 0;
+    bool only_digest = is_hex && strncmp(text, DIGEST_ALGORITHM, strlen(DIGEST_ALGORITHM)) == 0;
 
     *out = (struct resolution){0};
     if (!only_digest) {

@@ -9,7 +9,6 @@
 
 #define LABEL_MAX 320
 #define DAY_TEXT 10 /* "2026-03-02" */
-#define SHORT_DIGEST 12
 
 struct build { /* one core chain */
     uint32_t chain;
@@ -141,7 +140,7 @@ static const char *label(const struct finder *v, const struct build *b, struct e
                  b->family.version[0] != '\0' ? " " : "", b->family.version);
     len = strlen(text);
     if (!b->named)
-        snprintf(text + len, sizeof(text) - len, "%sunnamed %.*s", known ? ", " : "", SHORT_DIGEST,
+        snprintf(text + len, sizeof(text) - len, "%sunnamed %.*s", known ? ", " : "", DIGEST_SHORT,
                  digest_hex(b->digest, hex));
     else if (b->family.date_s > 0)
         snprintf(text + len, sizeof(text) - len, " of %.*s", DAY_TEXT,

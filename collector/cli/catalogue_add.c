@@ -1,14 +1,19 @@
 #include <string.h>
 
 #include "collector/cli/command.h"
+#include "collector/cli/shell_word.h"
+#include "collector/export/plain.h"
 #include "collector/report/names.h"
 #include "collector/rules/catalogue_change.h"
 #include "collector/rules/catalogue_file.h"
 #include "collector/rules/layout.h"
+#include "common/cleanup.h"
 #include "common/imageref.h"
 
 #define LAYOUT_PREFIX "oci:"
 #define SHORT_DIGEST 12
+#define OFFERS_MAX ((size_t)64 << 20) /* bytes of what is asked back */
+#define LINE_BYTES ((size_t)16 << 10) /* of what is said of one base */
 
 struct adding {
     const struct command *c;
@@ -35,65 +40,103 @@ static int add(struct adding *x, const struct catalogue_base *base, struct err *
 
 /* ---- from the fleet -------------------------------------------------------------------------- */
 
-/* Ready to be typed: each line is an answer to the question which of them is meant. */
-static void offer(const struct answer *a, size_t row)
+static const struct sheet_cell *cells_of(const struct answer *a, size_t row)
 {
-    const struct sheet_cell *cells = &a->rows->cells[row * NAMES_COLUMNS];
-    char id[DIGEST_TEXT], hosts[COUNT_TEXT];
-
-    fprintf(stderr, "  layercensus catalogue add %s@%s --platform %s  # named by: %s, on %s\n",
-            cells[NAMES_NAME].text, digest_text(cells[NAMES_IMAGE].digest, id),
-            cells[NAMES_PLATFORM].text[0] != '\0' ? cells[NAMES_PLATFORM].text : "''",
-            cells[NAMES_SAID_BY].text, count_text(cells[NAMES_HOSTS].number, "host", hosts));
+    return &a->rows->cells[row * NAMES_COLUMNS];
 }
 
 static bool is_asked_for(const struct adding *x, const struct answer *a, size_t row)
 {
     const char *platform = x->c->options->platform;
 
-    return platform == NULL ||
-           strcmp(a->rows->cells[row * NAMES_COLUMNS + NAMES_PLATFORM].text, platform) == 0;
+    return platform == NULL || strcmp(cells_of(a, row)[NAMES_PLATFORM].text, platform) == 0;
 }
 
-static int refuse_several(const struct adding *x, const struct answer *a, const char *name,
+/* Ready to be typed: each line is an answer to the question which of them is meant. */
+static int offer(struct buf *out, const struct answer *a, size_t row, struct err *err)
+{
+    const struct sheet_cell *cells = cells_of(a, row);
+    char id[DIGEST_TEXT], hosts[COUNT_TEXT];
+
+    digest_text(cells[NAMES_IMAGE].digest, id);
+    if (buf_add_str(out, "  layercensus catalogue add ", err) != 0 ||
+        shell_word(out, cells[NAMES_NAME].text, err) != 0 ||
+        buf_printf(out, err, "@%s --platform ", id) != 0 ||
+        shell_word(out, cells[NAMES_PLATFORM].text, err) != 0)
+        return -1;
+    return buf_printf(out, err, "  # named by: %s, on %s\n", cells[NAMES_SAID_BY].text,
+                      count_text(cells[NAMES_HOSTS].number, "host", hosts));
+}
+
+/* The rows of one of the names that were asked for. */
+struct rows {
+    const char *name;
+    size_t first, end;
+};
+
+static int refuse_several(const struct adding *x, const struct answer *a, const struct rows *rows,
                           struct err *err)
 {
+    AUTO(buf_close) struct buf out;
     size_t several = 0;
 
-    for (size_t i = 1; i < a->rows->row_count; i++)
+    buf_init(&out, OFFERS_MAX);
+    for (size_t i = rows->first + 1; i < rows->end; i++)
         several += is_asked_for(x, a, i) && names_differ(a, i);
     if (several == 0)
         return 0;
-    fprintf(stderr, "%s names these now:\n", name);
-    for (size_t i = 0; i < a->rows->row_count; i++)
-        if (is_asked_for(x, a, i))
-            offer(a, i);
+    for (size_t i = rows->first; i < rows->end; i++)
+        if (is_asked_for(x, a, i) && offer(&out, a, i, err) != 0)
+            return -1;
+    fprintf(stderr, "%s names these now:\n%s", rows->name, buf_str(&out));
     return err_set(err, ERR_USAGE,
-                   "%s is the name of different images of one platform: say which, as above", name);
+                   "%s is the name of different images of one platform: say which, as above",
+                   rows->name);
 }
 
-static int add_from_fleet(struct adding *x, const char *name, struct err *err)
+static int add_rows(struct adding *x, const struct answer *a, const struct rows *rows,
+                    struct err *err)
+{
+    size_t before = x->count;
+
+    if (refuse_several(x, a, rows, err) != 0)
+        return -1;
+    for (size_t i = rows->first; i < rows->end; i++) {
+        struct catalogue_base base;
+
+        if (names_base(a, i, &base, err) != 0 || add(x, &base, err) != 0)
+            return -1;
+    }
+    return x->count > before
+               ? 0
+               : err_set(err, ERR_NOT_FOUND, "%s: the fleet has no image of %s by this name",
+                         rows->name, x->c->options->platform);
+}
+
+/* All names with one reading of the fleet. */
+static int add_from_fleet(struct adding *x, const char *const *names, size_t count, struct err *err)
 {
     struct command c = *x->c;
-    size_t before = x->count;
+    struct rows rows = {.first = 0};
     struct answer a;
 
-    c.request.subject = name;
+    c.request.subject = NULL;
+    c.request.subjects = names;
+    c.request.subject_count = count;
     c.request.sort = NULL;
     c.request.limit = 0;
     if (command_report(&c, &report_names, &a, err) != 0)
         return -1;
-    if (refuse_several(x, &a, name, err) != 0)
-        return -1;
-    for (size_t i = 0; i < a.rows->row_count; i++) {
-        struct catalogue_base base;
+    for (; rows.first < a.rows->row_count; rows.first = rows.end) {
+        int64_t asked = cells_of(&a, rows.first)[NAMES_ASKED].number;
 
-        if (names_base(&a, i, &base, err) != 0 || add(x, &base, err) != 0)
+        rows.name = names[asked];
+        for (rows.end = rows.first; rows.end < a.rows->row_count; rows.end++)
+            if (cells_of(&a, rows.end)[NAMES_ASKED].number != asked)
+                break;
+        if (add_rows(x, &a, &rows, err) != 0)
             return -1;
     }
-    if (x->count == before)
-        return err_set(err, ERR_NOT_FOUND, "%s: the fleet has no image of %s by this name", name,
-                       x->c->options->platform);
     return 0;
 }
 
@@ -119,6 +162,8 @@ static int add_from_layout(struct adding *x, struct err *err)
         query.name = imageref_text(&ref, name);
     }
     query.platform = x->c->options->platform;
+    if (folder == 0)
+        return err_set(err, ERR_USAGE, "--from %s: expected oci:FOLDER", x->c->options->from);
     query.folder = arena_text(x->c->arena, from, folder, err);
     if (query.folder == NULL || layout_read(&found, &query, x->c->arena, err) != 0)
         return -1;
@@ -146,9 +191,8 @@ static int add_from_file(struct adding *x, const char *path, struct err *err)
         if (add(x, &base, err) != 0)
             return -1;
     }
-    for (size_t i = 0; i < source.name_count; i++)
-        if (add_from_fleet(x, source.names[i], err) != 0)
-            return err_wrap(err, "%s", path);
+    if (source.name_count > 0 && add_from_fleet(x, source.names, source.name_count, err) != 0)
+        return err_wrap(err, "%s", path);
     if (k->family_count + k->registry_count + k->namer_count > 0)
         fprintf(stderr, "%s: only its bases are taken, not its families nor its trust\n", path);
     return 0;
@@ -159,16 +203,15 @@ static int gather(struct adding *x, struct err *err)
     const struct cli_result *cli = x->c->cli;
     const char *from = x->c->options->from;
 
+    if (from != NULL && from[0] == '\0')
+        return err_set(err, ERR_USAGE, "--from: expected oci:FOLDER or a FILE, found nothing");
     if (from != NULL && strncmp(from, LAYOUT_PREFIX, strlen(LAYOUT_PREFIX)) == 0)
         return add_from_layout(x, err);
     if (from != NULL)
         return add_from_file(x, from, err);
     if (cli->arg_count == 0)
         return err_set(err, ERR_USAGE, "expected names that the fleet knows, or --from SOURCE");
-    for (int i = 0; i < cli->arg_count; i++)
-        if (add_from_fleet(x, cli->args[i], err) != 0)
-            return -1;
-    return 0;
+    return add_from_fleet(x, (const char *const *)cli->args, (size_t)cli->arg_count, err);
 }
 
 /* ---- into the catalogue ---------------------------------------------------------------------- */
@@ -178,20 +221,25 @@ static void tell(const struct catalogue_base *b, enum catalogue_outcome outcome,
     static const char *const did[] = {[CATALOGUE_ADDED] = "added",
                                       [CATALOGUE_CHANGED] = "changed",
                                       [CATALOGUE_UNCHANGED] = "already there:"};
+    AUTO(buf_close) struct buf line;
     char hex[DIGEST_HEX + 1];
 
-    fprintf(stderr, "%s %s, %s, chain %.*s, from %s", did[outcome], b->name,
-            b->platform[0] != '\0' ? b->platform : "unknown platform", SHORT_DIGEST,
-            digest_hex(&b->chain, hex), b->source);
+    buf_init(&line, LINE_BYTES);
+    buf_printf(&line, NULL, "%s %s, %s, chain %.*s, from %s", did[outcome], b->name,
+               b->platform[0] != '\0' ? b->platform : "unknown platform", SHORT_DIGEST,
+               digest_hex(&b->chain, hex), b->source);
     if (versions > 1)
-        fprintf(stderr, "; it has %zu versions there now", versions);
-    fprintf(stderr, "\n");
+        buf_printf(&line, NULL, "; it has %zu versions there now", versions);
+    plain_clean(&line, 0);
+    fprintf(stderr, "%s\n", buf_str(&line));
 }
 
 static int put_all(struct catalogue *c, void *data, struct arena *arena, struct err *err)
 {
     struct adding *x = data;
     const struct options *o = x->c->options;
+    const struct catalogue_said said = {.family = o->family != NULL,
+                                        .version = o->base_version != NULL};
 
     x->outcomes = arena_array(arena, x->count, sizeof(*x->outcomes), err);
     x->versions = arena_array(arena, x->count, sizeof(*x->versions), err);
@@ -204,7 +252,7 @@ static int put_all(struct catalogue *c, void *data, struct arena *arena, struct 
         b->family = o->family != NULL ? o->family : b->family;
         b->version = o->base_version != NULL ? o->base_version : b->version;
         b->added_s = x->c->request.now_s;
-        x->outcomes[i] = catalogue_put(c, b);
+        x->outcomes[i] = catalogue_put(c, b, &said);
         x->versions[i] = catalogue_versions(c, b);
     }
     return 0;

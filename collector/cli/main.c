@@ -18,16 +18,17 @@
 static const struct {
     const char *name;
     int (*run)(const struct command *c, struct err *err);
+    bool changes; /* the catalogue */
 } runs[] = {
-    {"tree", command_tree},
-    {"policy check", command_policy_check},
-    {"policy explain", command_policy_explain},
-    {"policy init", command_policy_init},
-    {"catalogue add", command_catalogue_add},
-    {"catalogue list", command_catalogue_list},
-    {"catalogue remove", command_catalogue_remove},
-    {"catalogue trust", command_catalogue_trust},
-    {"catalogue distrust", command_catalogue_distrust},
+    {"tree", command_tree, false},
+    {"policy check", command_policy_check, false},
+    {"policy explain", command_policy_explain, false},
+    {"policy init", command_policy_init, false},
+    {"catalogue add", command_catalogue_add, true},
+    {"catalogue list", command_catalogue_list, false},
+    {"catalogue remove", command_catalogue_remove, true},
+    {"catalogue trust", command_catalogue_trust, true},
+    {"catalogue distrust", command_catalogue_distrust, true},
 };
 
 static int run_report(const struct command *c, struct err *err)
@@ -42,9 +43,13 @@ static int run_report(const struct command *c, struct err *err)
 
 static int run_command(const struct command *c, struct err *err)
 {
-    for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++)
-        if (strcmp(runs[i].name, c->cli->command->name) == 0)
-            return runs[i].run(c, err);
+    for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+        if (strcmp(runs[i].name, c->cli->command->name) != 0)
+            continue;
+        if (runs[i].changes && c->request.as_of_s != 0)
+            return err_set(err, ERR_USAGE, "--as-of: %s changes what holds now", runs[i].name);
+        return runs[i].run(c, err);
+    }
     return run_report(c, err);
 }
 
@@ -80,6 +85,7 @@ static struct report_request request_of(const struct options *o, const struct cl
                                    .limit = o->limit,
                                    .fresh_within_s = o->fresh_within_ms / 1000,
                                    .now_s = clock_wall_ms() / 1000,
+                                   .as_of_s = o->as_of_ms / 1000,
                                    .known_then = o->known_then,
                                    .level = (enum report_level)o->level,
                                    .tree = {.up = o->up,
@@ -97,9 +103,9 @@ static int run(struct options *o, const struct cli_result *cli, struct err *err)
     AUTO_FREE struct rec_pair *labels = NULL;
     struct command c = {.options = o, .cli = cli, .request = request_of(o, cli)};
 
-    if (options_labels(o, &labels, err) != 0 ||
-        options_as_of(o, c.request.now_s, &c.request.as_of_s, err) != 0 ||
-        arena_open(&arena, ARENA_MAX, err) != 0)
+    if (o->known_then && o->as_of_ms == 0)
+        return err_set(err, ERR_USAGE, "--known-then needs --as-of TIME");
+    if (options_labels(o, &labels, err) != 0 || arena_open(&arena, ARENA_MAX, err) != 0)
         return -1;
     c.request.labels = labels;
     c.arena = arena;

@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/clock.h"
-
 static const char *const outputs[] = {"table", "json", "csv", NULL};
 static const char *const levels[] = {"core", "parent", "version", "family", NULL};
 static const char *const bys[] = {"term", "layer", "host", "image", NULL};
@@ -62,8 +60,8 @@ static const struct cli_option program_options[] = {
      .value = "FILE",
      .help = "The policy that colours and explains."},
     {.name = "as-of",
-     .type = CLI_TEXT,
-     .offset = offsetof(struct options, as_of),
+     .type = CLI_MOMENT,
+     .offset = offsetof(struct options, as_of_ms),
      .value = "TIME",
      .help = "Tells of the fleet at that time: 2026-03-02, 2026-03-02T10:00:00Z, or 14d for so "
              "long ago. Names are those known today."},
@@ -156,17 +154,18 @@ static const struct cli_option catalogue_add_options[] = {
      .type = CLI_TEXT,
      .offset = offsetof(struct options, from),
      .value = "SOURCE",
-     .help = "Where to take it from: oci:FOLDER, a catalogue's FILE; without it, the fleet."},
+     .help = "Where to take it from: oci:FOLDER[:NAME], or a FILE with a catalogue or a list of "
+             "names; without it, the fleet."},
     {.name = "family",
      .type = CLI_TEXT,
      .offset = offsetof(struct options, family),
      .value = "WORD",
-     .help = "The family to file it under, instead of what its os-release says."},
+     .help = "The family to file it under, instead of what its os-release says; '' takes it away."},
     {.name = "base-version",
      .type = CLI_TEXT,
      .offset = offsetof(struct options, base_version),
      .value = "TEXT",
-     .help = "Its version, instead of what its os-release says."},
+     .help = "Its version, instead of what its os-release says; '' takes it away."},
     {.name = "platform",
      .type = CLI_TEXT,
      .offset = offsetof(struct options, platform),
@@ -272,27 +271,6 @@ const struct report *options_report(const struct cli_command *command)
         if (strcmp(reports[i]->name, command->name) == 0)
             return reports[i];
     return NULL;
-}
-
-int options_as_of(const struct options *o, int64_t now_s, int64_t *out, struct err *err)
-{
-    struct err ignored;
-    int64_t ms;
-
-    *out = 0;
-    if (o->as_of == NULL)
-        return o->known_then ? err_set(err, ERR_USAGE, "--known-then needs --as-of TIME") : 0;
-    if (clock_parse_duration(&ms, o->as_of, &ignored) == 0)
-        *out = now_s - ms / 1000;
-    else if (clock_parse(&ms, o->as_of, &ignored) == 0)
-        *out = ms / 1000;
-    else
-        return err_set(err, ERR_USAGE,
-                       "--as-of %s: expected a time as 2026-03-02, 2026-03-02T10:00:00Z or 14d",
-                       o->as_of);
-    if (*out <= 0 || *out > now_s)
-        return err_set(err, ERR_USAGE, "--as-of %s: the database knows only the past", o->as_of);
-    return 0;
 }
 
 int options_labels(struct options *o, struct rec_pair **out, struct err *err)

@@ -19,9 +19,9 @@ struct options {
     int64_t fresh_within_ms;
     int by; /* enum report_by */
     bool built_on, ever;
-    char *catalogue; /* NULL: catalogue.yaml beside the database */
-    char *policy;    /* NULL: none */
-    char *as_of;     /* a time, or a duration back from now; NULL: now */
+    char *catalogue;  /* NULL: catalogue.yaml beside the database */
+    char *policy;     /* NULL: none */
+    int64_t as_of_ms; /* Unix; 0: now */
     bool known_then;
     int level; /* enum report_level */
 
@@ -38,9 +38,6 @@ extern const struct cli_program options_program;
 
 /* The report that a command asks for, NULL where it is none. */
 const struct report *options_report(const struct cli_command *command);
-
-/* The time that --as-of means, in Unix seconds; 0 where it is not given. ERR_USAGE. */
-int options_as_of(const struct options *o, int64_t now_s, int64_t *out, struct err *err);
 
 /* "key=value" texts, taken apart in place. ERR_USAGE names the one that is not like that. Free the
  * list, not the texts. */

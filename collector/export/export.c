@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "common/clock.h"
-
-#define SHORT_DIGEST 12 /* hex digits, as the engines' own tables show */
+#include "common/imageref.h"
 
 int export_answer(const struct answer *a, enum export_format format,
                   const struct export_target *target, struct err *err)
@@ -32,7 +31,35 @@ static int add_digest(struct buf *b, const struct digest *d, bool human, struct 
 
     if (!human)
         return buf_add_str(b, digest_text(d, text), err);
-    return buf_add(b, digest_hex(d, text), SHORT_DIGEST, err);
+    return buf_add(b, digest_hex(d, text), DIGEST_SHORT, err);
+}
+
+/* What people type: "debian:12 as of 2026-03-02", the first digits of an ID. */
+static int add_name(struct buf *b, const char *name, bool human, struct err *err)
+{
+    char first[IMAGEREF_MAX + 1], shown[IMAGEREF_MAX + 1];
+    size_t len = strcspn(name, " ");
+
+    if (!human || len > IMAGEREF_MAX)
+        return buf_add_str(b, name, err);
+    if (strncmp(name, DIGEST_ALGORITHM, strlen(DIGEST_ALGORITHM)) == 0 && len == DIGEST_TEXT - 1)
+        return buf_add(b, name + strlen(DIGEST_ALGORITHM), DIGEST_SHORT, err);
+    memcpy(first, name, len);
+    first[len] = '\0';
+    return buf_printf(b, err, "%s%s", imageref_shown(first, shown), name + len);
+}
+
+static int add_names(struct buf *b, const struct sheet_cell *cell, bool human, struct err *err)
+{
+    for (size_t i = 0; i < cell->texts.count; i++)
+        if (buf_add_str(b,
+                        i == 0  ? ""
+                        : human ? ", "
+                                : " ",
+                        err) != 0 ||
+            add_name(b, cell->texts.items[i], human, err) != 0)
+            return -1;
+    return cell->texts.count == 0 && human ? buf_add_str(b, "-", err) : 0;
 }
 
 static int add_list(struct buf *b, const struct sheet_cell *cell, bool human, struct err *err)
@@ -57,6 +84,10 @@ int export_cell(struct buf *b, const struct sheet_column *column, const struct s
         return buf_add_str(b, human && cell->text[0] == '\0' ? "-" : cell->text, err);
     case CELL_TEXTS:
         return add_list(b, cell, human, err);
+    case CELL_NAME:
+        return add_name(b, cell->text, human, err);
+    case CELL_NAMES:
+        return add_names(b, cell, human, err);
     case CELL_COUNT:
         return buf_printf(b, err, "%" PRId64, cell->number);
     case CELL_BYTES:

@@ -30,8 +30,10 @@ static json_t *cell_value(enum cell_kind kind, const struct sheet_cell *cell)
         return json_null();
     switch (kind) {
     case CELL_TEXT:
+    case CELL_NAME:
         return text_value(cell->text);
     case CELL_TEXTS:
+    case CELL_NAMES:
         return texts_value(cell);
     case CELL_COUNT:
     case CELL_BYTES:

@@ -7,6 +7,11 @@
 void plain_clean(struct buf *b, size_t from)
 {
     for (size_t i = from; i < b->len;) {
+        if (b->data[i] >= 0x20 && b->data[i] < 0x7F) { /* most of all bytes */
+            i++;
+            continue;
+        }
+
         size_t len = utf8_sequence((const char *)b->data + i, b->len - i);
         bool c1 = len == 2 && b->data[i] == 0xC2 && b->data[i + 1] < 0xA0;
 

@@ -7,12 +7,14 @@
 
 #define CELL_MAX ((size_t)1 << 20) /* bytes of one cell; longer ones are cut */
 #define GAP 2
-#define LEAST 8 /* characters that a column keeps when it is cut */
+#define LEAST 14         /* characters that a column keeps when it is cut */
+#define SUBJECT_LEAST 24 /* the same of the column that says what a row is about */
 
 /* A sheet's visible columns with the width that each gets. */
 struct layout {
     const struct sheet *sheet;
-    size_t *widths; /* by column; 0: not shown */
+    size_t *widths;  /* by column; 0: not shown */
+    size_t left_out; /* columns that a narrow terminal has no room for */
 };
 
 static bool is_right(enum cell_kind kind)
@@ -22,7 +24,7 @@ static bool is_right(enum cell_kind kind)
 
 static bool can_shrink(enum cell_kind kind)
 {
-    return kind == CELL_TEXT || kind == CELL_TEXTS;
+    return kind == CELL_TEXT || kind == CELL_TEXTS || kind == CELL_NAME || kind == CELL_NAMES;
 }
 
 /* The cell's text, fit for a terminal. */
@@ -60,27 +62,87 @@ static int measure(struct layout *l, struct buf *b, struct err *err)
     return 0;
 }
 
-/* Takes from the widest columns that can be cut, until the line fits or nothing more can go. */
-static void fit(struct layout *l, size_t line)
+static size_t line_width(const struct layout *l)
+{
+    size_t total = 0;
+
+    for (size_t c = 0; c < l->sheet->column_count; c++)
+        total += l->widths[c] > 0 ? l->widths[c] + (total > 0 ? GAP : 0) : 0;
+    return total;
+}
+
+static size_t shown_count(const struct layout *l)
+{
+    size_t shown = 0;
+
+    for (size_t c = 0; c < l->sheet->column_count; c++)
+        shown += l->widths[c] > 0;
+    return shown;
+}
+
+/* The first column that can be cut says what a row is about: it is cut when no other can be. */
+static size_t find_subject(const struct sheet *s)
+{
+    size_t c = 0;
+
+    while (c < s->column_count && (s->columns[c].only_data || !can_shrink(s->columns[c].kind)))
+        c++;
+    return c;
+}
+
+/* The widest column that can still be cut; column_count: none. */
+static size_t find_widest(const struct layout *l, size_t subject)
 {
     const struct sheet *s = l->sheet;
+    size_t widest = s->column_count;
 
-    for (;;) {
-        size_t total = 0, widest = s->column_count, over;
+    for (size_t c = 0; c < s->column_count; c++)
+        if (c != subject && can_shrink(s->columns[c].kind) && l->widths[c] > LEAST &&
+            (widest == s->column_count || l->widths[c] > l->widths[widest]))
+            widest = c;
+    if (widest == s->column_count && subject < s->column_count &&
+        l->widths[subject] > SUBJECT_LEAST)
+        widest = subject;
+    return widest;
+}
 
-        for (size_t c = 0; c < s->column_count; c++) {
-            total += l->widths[c] > 0 ? l->widths[c] + (total > 0 ? GAP : 0) : 0;
-            if (can_shrink(s->columns[c].kind) && l->widths[c] > LEAST &&
-                (widest == s->column_count || l->widths[c] > l->widths[widest]))
-                widest = c;
-        }
-        if (total <= line || widest == s->column_count)
+/* Takes from the widest columns that can be cut, one character after the other, until the line fits
+ * or nothing more can go. */
+static void cut(struct layout *l, size_t line)
+{
+    size_t subject = find_subject(l->sheet);
+
+    for (size_t total = line_width(l); total > line; total--) {
+        size_t widest = find_widest(l, subject);
+
+        if (widest == l->sheet->column_count)
             return;
-        over = total - line;
-        if (l->widths[widest] > over + LEAST && over > 8)
-            over = 8; /* step by step, so that several wide columns share the cut */
-        l->widths[widest] = l->widths[widest] > over + LEAST ? l->widths[widest] - over : LEAST;
+        l->widths[widest]--;
     }
+}
+
+/* Where cutting is not enough columns go, the last ones first; the first one always stays. A list
+ * of one column is of sentences: the terminal may wrap them. */
+static int fit(struct layout *l, size_t line, struct err *err)
+{
+    size_t count = l->sheet->column_count, last = count;
+    AUTO_FREE size_t *whole = malloc(count * sizeof(*whole));
+
+    if (whole == NULL)
+        return err_set(err, ERR_NO_MEMORY, "no memory for %zu columns", count);
+    if (shown_count(l) < 2)
+        return 0;
+    memcpy(whole, l->widths, count * sizeof(*whole));
+    for (cut(l, line); line_width(l) > line && last > 1; cut(l, line)) {
+        while (--last > 0 && whole[last] == 0)
+            ;
+        if (last == 0)
+            break;
+        whole[last] = 0;
+        l->left_out++;
+        memcpy(l->widths, whole, count * sizeof(*whole));
+    }
+    return 0;
 }
 
 static void put_padding(FILE *out, size_t count)
@@ -134,8 +196,8 @@ static int put_list(FILE *out, struct layout *l, int width, struct buf *b, struc
 
     if (measure(l, b, err) != 0)
         return -1;
-    if (width > 0)
-        fit(l, (size_t)width);
+    if (width > 0 && fit(l, (size_t)width, err) != 0)
+        return -1;
     if (put_row(out, l, 0, true, b, err) != 0)
         return -1;
     for (size_t r = 0; r < s->row_count; r++)
@@ -143,6 +205,9 @@ static int put_list(FILE *out, struct layout *l, int width, struct buf *b, struc
             return -1;
     if (s->row_count < s->total)
         fprintf(out, "(%zu of %zu)\n", s->row_count, s->total);
+    if (l->left_out > 0)
+        fprintf(out, "(%zu column%s left out: widen the terminal, or use -o json)\n", l->left_out,
+                l->left_out == 1 ? "" : "s");
     return 0;
 }
 

@@ -178,5 +178,7 @@ static int fill(struct census *c, struct answer *a, struct err *err)
     return add_trust(c->request->catalogue, a, err);
 }
 
-const struct report report_catalogue = {
-    .name = "catalogue", .needs = NEEDS_PRESENCE | NEEDS_CONTENT, .sort = "name", .fill = fill};
+const struct report report_catalogue = {.name = "catalogue list",
+                                        .needs = NEEDS_PRESENCE | NEEDS_CONTENT,
+                                        .sort = "name",
+                                        .fill = fill};

@@ -12,4 +12,8 @@
 /* Fills the answer's coverage and coverage_line. */
 int coverage_fill(struct answer *a, const struct coverage *c, struct err *err);
 
+/* Of an answer that does not read the fleet but figures kept on earlier days: the coverage of those
+ * days is not kept, so it has no row. */
+void coverage_of_figures(struct answer *a);
+
 #endif

@@ -184,7 +184,7 @@ static int fill_layers(struct census *c, struct answer *a, struct err *err)
 
 static const struct sheet_column image_columns[] = {
     {"image_id", "IMAGE ID", CELL_DIGEST, false},
-    {"names", "NAMES", CELL_TEXTS, false},
+    {"names", "NAMES", CELL_NAMES, false},
     {"twice_bytes", "REPLICAS + DUPLICATES", CELL_BYTES, false},
     {"replicas_bytes", "REPLICAS", CELL_BYTES, false},
     {"duplicates_bytes", "DUPLICATES", CELL_BYTES, false},

@@ -137,6 +137,7 @@ static int fill_policy(struct census *c, struct answer *a, struct err *err)
     return fill(c, a, &policy_history, err);
 }
 
-const struct report report_history = {.name = "history", .sort = "day:desc", .fill = fill_fleet};
+const struct report report_history = {
+    .name = "history", .figures_only = true, .sort = "day:desc", .fill = fill_fleet};
 const struct report report_policy_history = {
-    .name = "policy history", .sort = "day:desc", .fill = fill_policy};
+    .name = "policy history", .figures_only = true, .sort = "day:desc", .fill = fill_policy};

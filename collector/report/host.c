@@ -161,7 +161,7 @@ static int fill_space(struct census *c, struct answer *a, const struct fleet_hos
 
 static const struct sheet_column image_columns[] = {
     {"image_id", "IMAGE ID", CELL_DIGEST, false},
-    {"names", "NAMES", CELL_TEXTS, false},
+    {"names", "NAMES", CELL_NAMES, false},
     {"kind", "KIND", CELL_TEXT, false},
     {"engine", "ENGINE", CELL_TEXT, false},
     {"root", "ROOT", CELL_TEXT, true},

@@ -75,7 +75,7 @@ static int64_t content_bytes(const struct census *c, const struct fleet_image *i
 
 static const struct sheet_column image_columns[] = {
     {"image_id", "image ID", CELL_DIGEST, false},
-    {"names", "names", CELL_TEXTS, false},
+    {"names", "names", CELL_NAMES, false},
     {"repo_digests", "repo digests", CELL_TEXTS, false},
     {"kind", "kind", CELL_TEXT, false},
     {"platform", "platform", CELL_TEXT, false},
@@ -97,7 +97,7 @@ static const struct sheet_column image_columns[] = {
     {"family", "  family", CELL_TEXT, false},
     {"version", "  version", CELL_TEXT, false},
     {"base", "nearest base", CELL_TEXT, false},
-    {"base_names", "  its names", CELL_TEXTS, true},
+    {"base_names", "  its names", CELL_NAMES, true},
     {"base_chain_id", "  its chain", CELL_DIGEST, true},
     {"base_layers", "  its layers", CELL_COUNT, false},
     {"base_method", "  known by", CELL_TEXT, false},
@@ -252,7 +252,7 @@ static int fill_places(struct census *c, struct answer *a, uint32_t index, struc
 {
     static const struct sheet_column columns[] = {
         {"host", "HOST", CELL_TEXT, false},           {"engine", "ENGINE", CELL_TEXT, false},
-        {"root", "ROOT", CELL_TEXT, false},           {"names", "NAMES", CELL_TEXTS, false},
+        {"root", "ROOT", CELL_TEXT, false},           {"names", "NAMES", CELL_NAMES, false},
         {"unpacked", "UNPACKED", CELL_FLAG, true},    {"since", "SINCE", CELL_TIME, false},
         {"last_look", "LAST LOOK", CELL_TIME, false}, {NULL, NULL, 0, false},
     };

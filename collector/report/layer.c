@@ -162,7 +162,7 @@ static int fill_images(struct census *c, struct answer *a, uint32_t layer, struc
 {
     static const struct sheet_column columns[] = {
         {"image_id", "IMAGE ID", CELL_DIGEST, false},
-        {"names", "NAMES", CELL_TEXTS, false},
+        {"names", "NAMES", CELL_NAMES, false},
         {"hosts", "HOSTS", CELL_COUNT, false},
         {NULL, NULL, 0, false},
     };

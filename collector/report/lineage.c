@@ -19,7 +19,7 @@ struct telling {
 
 /* ---- the answer in one sentence -------------------------------------------------------------- */
 
-/* What the image is called now; else what it was called; else its ID. */
+/* What the image is called now; else what it was called; else its ID. As people type it. */
 static int image_title(const struct telling *t, const char **out, struct err *err)
 {
     const struct standing *s = &t->c->images[t->index];
@@ -30,8 +30,8 @@ static int image_title(const struct telling *t, const char **out, struct err *er
     char text[DIGEST_TEXT];
 
     if (s->name_count > 0) {
-        *out = t->c->fleet.names[s->names[0]].text;
-        return 0;
+        *out = part_shown(t->c, t->c->fleet.names[s->names[0]].text, err);
+        return *out != NULL ? 0 : -1;
     }
     for (uint32_t i = run->first; i < run->first + run->count; i++)
         if (t->c->naming.claims[i].image == t->index) {
@@ -128,58 +128,89 @@ static int say(struct telling *t, struct err *err)
 
 /* ---- the sheets ------------------------------------------------------------------------------ */
 
+enum {
+    IMAGE_ID,
+    NAMES,
+    KIND,
+    LAYERS,
+    LINEAGE,
+    CORE_METHOD = LINEAGE + PART_LINEAGE_CELLS,
+    CORE_CONFIDENCE,
+    STEP,
+    LINES_PART_AT,
+    CONFIRMED,
+    CONTRADICTED,
+    UNVERIFIABLE,
+    INHERITED,
+    CELLS
+};
+
+static const struct sheet_column image_columns[] = {
+    [IMAGE_ID] = {"image_id", "image ID", CELL_DIGEST, false},
+    [NAMES] = {"names", "names", CELL_NAMES, false},
+    [KIND] = {"kind", "kind", CELL_TEXT, false},
+    [LAYERS] = {"layers", "layers", CELL_COUNT, false},
+    [LINEAGE + PART_CORE] = {"core", "core build", CELL_TEXT, false},
+    [LINEAGE + PART_CORE_KIND] = {"core_kind", "  kind", CELL_TEXT, false},
+    [LINEAGE + PART_CORE_CHAIN] = {"core_chain_id", "  chain", CELL_DIGEST, true},
+    [LINEAGE + PART_FAMILY] = {"family", "  family", CELL_TEXT, false},
+    [LINEAGE + PART_VERSION] = {"version", "  version", CELL_TEXT, false},
+    [LINEAGE + PART_BASE] = {"base", "nearest base", CELL_TEXT, false},
+    [LINEAGE + PART_BASE_NAMES] = {"base_names", "  its names", CELL_NAMES, false},
+    [LINEAGE + PART_BASE_CHAIN] = {"base_chain_id", "  its chain", CELL_DIGEST, true},
+    [LINEAGE + PART_BASE_LAYERS] = {"base_layers", "  its layers", CELL_COUNT, false},
+    [LINEAGE + PART_BASE_METHOD] = {"base_method", "  known by", CELL_TEXT, false},
+    [LINEAGE + PART_BASE_CONFIDENCE] = {"base_confidence", "  confidence", CELL_TEXT, false},
+    [LINEAGE + PART_BASE_TIES] = {"base_ties", "  images with these layers", CELL_COUNT, false},
+    [CORE_METHOD] = {"core_method", "core build known by", CELL_TEXT, false},
+    [CORE_CONFIDENCE] = {"core_confidence", "  confidence", CELL_TEXT, false},
+    [STEP] = {"step", "a step of its core build's making", CELL_FLAG, true},
+    [LINES_PART_AT] = {"lines_part_at", "lines part above the base at layer", CELL_COUNT, true},
+    [CONFIRMED] = {"confirmed", "declarations confirmed", CELL_COUNT, true},
+    [CONTRADICTED] = {"contradicted", "declarations contradicted", CELL_COUNT, true},
+    [UNVERIFIABLE] = {"unverifiable", "declarations unverifiable", CELL_COUNT, true},
+    [INHERITED] = {"inherited", "declarations inherited", CELL_COUNT, true},
+    [CELLS] = {NULL, NULL, 0, false},
+};
+
+/* Tables show what there is. */
+static int reveal_image(struct telling *t, struct sheet *s, struct err *err)
+{
+    static const char *const keys[] = {"step",         "lines_part_at", "confirmed",
+                                       "contradicted", "unverifiable",  "inherited"};
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (sheet_reveal(t->a, s, keys[i], err) != 0)
+            return -1;
+    return 0;
+}
+
 static int fill_image(struct telling *t, struct err *err)
 {
-    static const struct sheet_column columns[] = {
-        {"image_id", "image ID", CELL_DIGEST, false},
-        {"names", "names", CELL_TEXTS, false},
-        {"kind", "kind", CELL_TEXT, false},
-        {"layers", "layers", CELL_COUNT, false},
-        {"core", "core build", CELL_TEXT, false},
-        {"core_kind", "  kind", CELL_TEXT, false},
-        {"core_chain_id", "  chain", CELL_DIGEST, true},
-        {"family", "  family", CELL_TEXT, false},
-        {"version", "  version", CELL_TEXT, false},
-        {"base", "nearest base", CELL_TEXT, false},
-        {"base_names", "  its names", CELL_TEXTS, false},
-        {"base_chain_id", "  its chain", CELL_DIGEST, true},
-        {"base_layers", "  its layers", CELL_COUNT, false},
-        {"base_method", "  known by", CELL_TEXT, false},
-        {"base_confidence", "  confidence", CELL_TEXT, false},
-        {"base_ties", "  images with these layers", CELL_COUNT, false},
-        {"core_method", "core build known by", CELL_TEXT, false},
-        {"core_confidence", "  confidence", CELL_TEXT, false},
-        {"step", "a step of its core build's making", CELL_FLAG, true},
-        {"lines_part_at", "lines part above the base at layer", CELL_COUNT, false},
-        {"confirmed", "declarations confirmed", CELL_COUNT, false},
-        {"contradicted", "  contradicted", CELL_COUNT, false},
-        {"unverifiable", "  unverifiable", CELL_COUNT, false},
-        {"inherited", "  inherited", CELL_COUNT, false},
-        {NULL, NULL, 0, false},
-    };
-    enum { LINEAGE = 4, REST = LINEAGE + PART_LINEAGE_CELLS };
     const struct lineage_image *l = &t->c->lineage.images[t->index];
-    const struct standing *s = &t->c->images[t->index];
-    struct sheet_cell *row = sheet_row(t->a, answer_sheet(t->a, "image", NULL, true, columns), err);
+    const struct standing *standing = &t->c->images[t->index];
+    struct sheet *s = answer_sheet(t->a, "image", NULL, true, image_columns);
+    struct sheet_cell *row = sheet_row(t->a, s, err);
 
-    if (row == NULL || part_names(t->c, s->names, s->name_count, &row[1], err) != 0 ||
+    if (row == NULL ||
+        part_names(t->c, standing->names, standing->name_count, &row[NAMES], err) != 0 ||
         part_lineage(t->c, &t->lines, t->index, &row[LINEAGE], err) != 0)
         return -1;
-    row[0] = cell_digest(&t->image->digest);
-    row[2] = cell_text(standing_kind_name(s->kind));
+    row[IMAGE_ID] = cell_digest(&t->image->digest);
+    row[KIND] = cell_text(standing_kind_name(standing->kind));
     if (!l->known)
         return 0;
-    row[3] = cell_number(t->image->chain_count);
-    row[REST] = cell_text(lineage_method_name(l->core_method));
-    row[REST + 1] = cell_text(lineage_confidence_name(l->core_confidence));
-    row[REST + 2] = cell_flag(l->is_step);
+    row[LAYERS] = cell_number(t->image->chain_count);
+    row[CORE_METHOD] = cell_text(lineage_method_name(l->core_method));
+    row[CORE_CONFIDENCE] = cell_text(lineage_confidence_name(l->core_confidence));
+    row[STEP] = cell_flag(l->is_step);
     if (l->above != FLEET_NONE)
-        row[REST + 3] = cell_number(t->c->fleet.chains[l->above].depth);
-    row[REST + 4] = cell_number(l->confirmed);
-    row[REST + 5] = cell_number(l->contradicted);
-    row[REST + 6] = cell_number(l->unverifiable);
-    row[REST + 7] = cell_number(l->inherited);
-    return 0;
+        row[LINES_PART_AT] = cell_number(t->c->fleet.chains[l->above].depth);
+    row[CONFIRMED] = cell_number(l->confirmed);
+    row[CONTRADICTED] = cell_number(l->contradicted);
+    row[UNVERIFIABLE] = cell_number(l->unverifiable);
+    row[INHERITED] = cell_number(l->inherited);
+    return reveal_image(t, s, err);
 }
 
 static int fill_boundary(const struct telling *t, const struct lineage_boundary *b,
@@ -211,7 +242,7 @@ static int fill_boundaries(struct telling *t, struct err *err)
         {"method", "KNOWN BY", CELL_TEXT, false},
         {"confidence", "CONFIDENCE", CELL_TEXT, false},
         {"named_by", "NAMED BY", CELL_TEXT, false},
-        {"names", "NAMES", CELL_TEXTS, true},
+        {"names", "NAMES", CELL_NAMES, true},
         {"chain_id", "CHAIN", CELL_DIGEST, false},
         {NULL, NULL, 0, false},
     };
@@ -288,7 +319,7 @@ static const struct digest *if_given(const struct digest *digest)
 static int fill_declarations(struct telling *t, struct err *err)
 {
     static const struct sheet_column columns[] = {
-        {"source", "SOURCE", CELL_TEXT, false},   {"reference", "SAYS", CELL_TEXT, false},
+        {"source", "SOURCE", CELL_TEXT, false},   {"reference", "SAYS", CELL_NAME, false},
         {"digest", "DIGEST", CELL_DIGEST, false}, {"top_diff_id", "TOP LAYER", CELL_DIGEST, true},
         {"layers", "LAYERS", CELL_COUNT, true},   {"outcome", "OUTCOME", CELL_TEXT, false},
         {"why", "WHY", CELL_TEXT, false},         {"inherited_from", "FROM", CELL_DIGEST, true},

@@ -1,5 +1,6 @@
 #include "collector/report/lines.h"
 
+#include "collector/report/parts.h"
 #include "collector/store/read_fleet.h"
 
 /* Marks whose word counts as the operator's; *any: there is one. */
@@ -29,11 +30,15 @@ int lines_compute(struct census *c, struct err *err)
     bool any;
 
     if (mark_trusted(c, &any, err) != 0 ||
-        (any && read_said_by(c->reading, c->trusted_stores, c->trusted_said, err) != 0) ||
+        (any &&
+         read_said_by(c->reading, c->trusted_stores, known_at_s, c->trusted_said, err) != 0) ||
+        report_go_on(c, err) != 0 ||
         naming_compute(&c->naming, &c->fleet, catalogue, c->trusted_said, known_at_s, c->arena,
                        err) != 0 ||
+        report_go_on(c, err) != 0 ||
         lineage_compute(&c->lineage, &c->fleet, catalogue, &c->naming, known_at_s, c->arena, err) !=
-            0)
+            0 ||
+        report_go_on(c, err) != 0 || part_titles(c, err) != 0 || report_go_on(c, err) != 0)
         return -1;
     return bases_compute(&c->bases, &c->fleet, &c->lineage, &c->ledgers, c->images, c->arena, err);
 }

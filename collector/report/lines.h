@@ -9,8 +9,8 @@
 
 #include "collector/report/report.h"
 
-/* Fills trusted_stores, trusted_said, naming, lineage and bases of a census whose fleet, images and
- * ledgers are there, by the request's catalogue. */
+/* Fills trusted_stores, trusted_said, naming, lineage, titles and bases of a census whose fleet,
+ * images and ledgers are there, by the request's catalogue. */
 int lines_compute(struct census *c, struct err *err);
 
 #endif

@@ -11,7 +11,8 @@
 
 /* The rows of report_names. */
 enum names_column {
-    NAMES_NAME, /* normal form, with its tag or, without one, its digest */
+    NAMES_ASKED, /* which of the request's subjects, from 0 */
+    NAMES_NAME,  /* normal form, with its tag or, without one, its digest */
     NAMES_IMAGE,
     NAMES_PLATFORM,
     NAMES_SAID_BY, /* name_strength_name() */
@@ -19,21 +20,21 @@ enum names_column {
     NAMES_CHAIN,
     NAMES_DIGEST, /* of the index or manifest */
     NAMES_CREATED,
-    NAMES_LAYERS, /* diffIDs, the lowest first */
+    NAMES_LAYERS, /* diffIDs, the lowest first; the chain is their chainID */
     NAMES_COLUMNS
 };
 
-/* The present images that the subject names, of each name and platform those whose name is the
- * strongest: several with different chains are several answers. The subject is a name (without a
- * tag: each tag that the repository has), NAME@sha256:... with the digest of a manifest, an index
- * or the image ID, or an image ID (each name that it has). ERR_NOT_FOUND says what is missing. */
+/* The present images that the request's subjects name, of each name and platform those whose name
+ * is the strongest: several with different chains are several answers. A subject is a name (without
+ * a tag: each tag that the repository has), NAME@sha256:... with the digest of a manifest, an index
+ * or the image ID, or an image ID (each name that it has). Rows come in the subjects' order.
+ * ERR_NOT_FOUND says what is missing; ERR_CORRUPT where an image's layers are not its chain's. */
 extern const struct report report_names;
 
 /* One of its rows as a base; texts are the answer's, lists lie in its arena. */
 int names_base(const struct answer *a, size_t row, struct catalogue_base *out, struct err *err);
 
-/* Whether a row has the name and platform of the one before it, and another chain. Rows come
- * sorted. */
+/* Whether a row has subject, name and platform of the one before it, and another chain. */
 bool names_differ(const struct answer *a, size_t row);
 
 /* The catalogue's bases, and where they lie. */

@@ -13,6 +13,19 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* Sorted; two spellings of one name are one. */
+static void set_names(const char **texts, size_t count, struct sheet_cell *cell)
+{
+    size_t distinct = 0;
+
+    if (count > 1)
+        qsort(texts, count, sizeof(*texts), by_text);
+    for (size_t i = 0; i < count; i++)
+        if (distinct == 0 || strcmp(texts[distinct - 1], texts[i]) != 0)
+            texts[distinct++] = texts[i];
+    *cell = cell_texts(texts, distinct);
+}
+
 int part_names(const struct census *c, const uint32_t *names, uint32_t count,
                struct sheet_cell *cell, struct err *err)
 {
@@ -21,10 +34,22 @@ int part_names(const struct census *c, const uint32_t *names, uint32_t count,
     if (texts == NULL)
         return -1;
     for (uint32_t i = 0; i < count; i++)
-        texts[i] = c->fleet.names[names[i]].text;
-    if (count > 1)
-        qsort(texts, count, sizeof(*texts), by_text);
-    *cell = cell_texts(texts, count);
+        texts[i] = c->fleet.names[names[i]].normal;
+    set_names(texts, count, cell);
+    return 0;
+}
+
+int part_texts(const struct census *c, const char **texts, size_t count, struct sheet_cell *cell,
+               struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct fleet_name name;
+
+        if (fleet_name_set(&name, texts[i], c->arena, err) != 0)
+            return -1;
+        texts[i] = name.normal;
+    }
+    set_names(texts, count, cell);
     return 0;
 }
 

@@ -9,9 +9,13 @@
 #include "collector/census/resolve.h"
 #include "collector/report/report.h"
 
-/* A list of names by their indices, sorted. Failure leaves *cell unknown and returns -1. */
+/* A list of names by their indices, in normal form, each once, sorted. Failure leaves *cell unknown
+ * and returns -1. */
 int part_names(const struct census *c, const uint32_t *names, uint32_t count,
                struct sheet_cell *cell, struct err *err);
+/* The same of texts as hosts say them; the list is changed. */
+int part_texts(const struct census *c, const char **texts, size_t count, struct sheet_cell *cell,
+               struct err *err);
 
 /* "linux/arm/v7"; NULL with *err. "" where the config is not known. */
 const char *part_platform(const struct census *c, const struct fleet_image *image, struct err *err);
@@ -20,8 +24,16 @@ const char *part_platform(const struct census *c, const struct fleet_image *imag
 int64_t part_image_nominal(const struct census *c, const struct fleet_image *image);
 
 /* What a chain is called: its strongest name in familiar form ("debian:12 as of 2026-03-02"); NULL
- * where nothing names it. */
+ * where nothing names it. Where a fleet that was enrolled in one day would have several chains of
+ * one platform that are called the same, the day when each was made tells them apart ("debian:12 of
+ * 2025-11-04"), and where that does not, the chain ("debian:12 of 2025-11-04, df4bffe800c6"). */
 int part_chain_title(const struct census *c, uint32_t chain, const char **out, struct err *err);
+
+/* Opens `titles` of a census whose lineage is there. */
+int part_titles(struct census *c, struct err *err);
+
+/* A name in normal form as people type it. NULL on failure. */
+const char *part_shown(const struct census *c, const char *name, struct err *err);
 
 /* All names that name these chains, the strongest first, in normal form; of names that have moved
  * on "docker.io/library/debian:12 as of 2026-03-02". */
@@ -43,13 +55,25 @@ int part_base_name(const struct census *c, const struct base *b, const char **ou
 /* Versions of all core builds, with the request's catalogue. */
 int part_versions(const struct census *c, struct versions *out, struct err *err);
 
-/* What lineage says of one image, in this order: core, core_kind, core_chain_id, family, version,
- * base, base_names, base_chain_id, base_layers, base_method, base_confidence, base_ties. */
-#define PART_LINEAGE_CELLS 12
+/* What lineage says of one image, in the order of these cells. */
+enum part_lineage_cell {
+    PART_CORE,
+    PART_CORE_KIND,
+    PART_CORE_CHAIN,
+    PART_FAMILY,
+    PART_VERSION,
+    PART_BASE,
+    PART_BASE_NAMES,
+    PART_BASE_CHAIN,
+    PART_BASE_LAYERS,
+    PART_BASE_METHOD,
+    PART_BASE_CONFIDENCE,
+    PART_BASE_TIES,
+    PART_LINEAGE_CELLS
+};
 struct part_lines {
     struct versions versions;
-    const char **titles;      /* by chain: once it was asked for */
-    struct sheet_cell *names; /* by chain: the same */
+    struct sheet_cell *names; /* by chain: once they were asked for */
 };
 int part_lines_open(const struct census *c, struct part_lines *out, struct err *err);
 int part_lineage(const struct census *c, struct part_lines *lines, uint32_t image,

@@ -38,8 +38,13 @@ static int count(struct policy_check *k, struct err *err)
             k->running += f->running;
     }
     for (size_t i = 0; i < k->c->fleet.image_count; i++) {
-        if (gravest[i] > 0)
-            k->images[outcomes[gravest[i] - 1]]++;
+        if (gravest[i] > 0) {
+            enum policy_outcome outcome = outcomes[gravest[i] - 1];
+
+            k->images[outcome]++;
+            k->accepted_unconfirmed +=
+                outcome == POLICY_ACCEPTED && policy_is_unconfirmed(&k->c->fleet.images[i]);
+        }
         k->seen += is_seen[i];
     }
     return 0;
@@ -52,6 +57,7 @@ static int fill_totals(struct policy_check *k, struct err *err)
         {"policy", "policy", CELL_TEXT, false},
         {"images", "images judged", CELL_COUNT, false},
         {"accepted", "  accepted", CELL_COUNT, false},
+        {"accepted_unconfirmed", "    on one host's word", CELL_COUNT, false},
         {"violations", "  violations", CELL_COUNT, false},
         {"excused", "  excused", CELL_COUNT, false},
         {"noted", "  noted", CELL_COUNT, false},
@@ -72,56 +78,83 @@ static int fill_totals(struct policy_check *k, struct err *err)
     row[2] =
         cell_number(n[POLICY_ACCEPTED] + n[POLICY_VIOLATION] + n[POLICY_EXCUSED] + n[POLICY_NOTED]);
     row[3] = cell_number(n[POLICY_ACCEPTED]);
-    row[4] = cell_number(n[POLICY_VIOLATION]);
-    row[5] = cell_number(n[POLICY_EXCUSED]);
-    row[6] = cell_number(n[POLICY_NOTED]);
-    row[7] = cell_number(n[POLICY_UNJUDGED]);
-    row[8] = cell_number(k->tally.violation_hosts);
+    row[4] = cell_number(k->accepted_unconfirmed);
+    row[5] = cell_number(n[POLICY_VIOLATION]);
+    row[6] = cell_number(n[POLICY_EXCUSED]);
+    row[7] = cell_number(n[POLICY_NOTED]);
+    row[8] = cell_number(n[POLICY_UNJUDGED]);
+    row[9] = cell_number(k->tally.violation_hosts);
     if (k->tally.containers_known)
-        row[9] = cell_number(k->running);
-    row[10] = cell_number(k->seen);
+        row[10] = cell_number(k->running);
+    row[11] = cell_number(k->seen);
     return 0;
 }
 
 /* ---- one row for each image that does not pass ----------------------------------------------- */
 
+/* In tables the last ones go first where a terminal is narrow. */
+enum {
+    IMAGE,
+    RULE,
+    EVIDENCE,
+    HOSTS,
+    WHERE,
+    USE,
+    LOCAL,
+    CORE,
+    SEEN_AS,
+    OWNER,
+    REASON,
+    EXPIRES,
+    IMAGE_ID,
+    NAMES,
+    BASE,
+    OUTCOME,
+    HOST_NAMES,
+    RUNNING,
+    STOPPED,
+    RUN_UNKNOWN,
+    CHAIN,
+    CELLS
+};
+
 static const struct sheet_column columns[] = {
-    {"image", "IMAGE", CELL_TEXT, false},
-    {"image_id", "IMAGE ID", CELL_DIGEST, true},
-    {"names", "NAMES", CELL_TEXTS, true},
-    {"core", "CORE BUILD", CELL_TEXT, false},
-    {"base", "NEAREST BASE", CELL_TEXT, true},
-    {"outcome", "OUTCOME", CELL_TEXT, true},
-    {"rule", "RULE", CELL_TEXT, false},
-    {"hosts", "HOSTS", CELL_COUNT, false},
-    {"where", "WHERE", CELL_TEXT, false},
-    {"host_names", "HOST NAMES", CELL_TEXTS, true},
-    {"use", "USE", CELL_TEXT, false},
-    {"containers_running", "RUNNING", CELL_COUNT, true},
-    {"containers_stopped", "STOPPED", CELL_COUNT, true},
-    {"containers_unknown", "UNKNOWN", CELL_COUNT, true},
-    {"built_locally", "LOCAL", CELL_FLAG, true},
-    {"evidence", "EVIDENCE", CELL_TEXT, false},
-    {"seen_as", "SEEN AS", CELL_TEXT, true},
-    {"chain_id", "CHAIN", CELL_DIGEST, true},
-    {"exception_owner", "OWNER", CELL_TEXT, true},
-    {"exception_reason", "REASON", CELL_TEXT, true},
-    {"exception_expires", "EXPIRES", CELL_TEXT, true},
-    {NULL, NULL, 0, false},
+    [IMAGE] = {"image", "IMAGE", CELL_NAME, false},
+    [RULE] = {"rule", "RULE", CELL_TEXT, false},
+    [EVIDENCE] = {"evidence", "EVIDENCE", CELL_TEXT, false},
+    [HOSTS] = {"hosts", "HOSTS", CELL_COUNT, false},
+    [WHERE] = {"where", "WHERE", CELL_TEXT, false},
+    [USE] = {"use", "USE", CELL_TEXT, false},
+    [LOCAL] = {"built_locally", "LOCAL", CELL_FLAG, true},
+    [CORE] = {"core", "CORE BUILD", CELL_TEXT, false},
+    [SEEN_AS] = {"seen_as", "SEEN AS", CELL_TEXT, true},
+    [OWNER] = {"exception_owner", "OWNER", CELL_TEXT, true},
+    [REASON] = {"exception_reason", "REASON", CELL_TEXT, true},
+    [EXPIRES] = {"exception_expires", "EXPIRES", CELL_TEXT, true},
+    [IMAGE_ID] = {"image_id", "IMAGE ID", CELL_DIGEST, true},
+    [NAMES] = {"names", "NAMES", CELL_NAMES, true},
+    [BASE] = {"base", "NEAREST BASE", CELL_TEXT, true},
+    [OUTCOME] = {"outcome", "OUTCOME", CELL_TEXT, true},
+    [HOST_NAMES] = {"host_names", "HOST NAMES", CELL_TEXTS, true},
+    [RUNNING] = {"containers_running", "RUNNING", CELL_COUNT, true},
+    [STOPPED] = {"containers_stopped", "STOPPED", CELL_COUNT, true},
+    [RUN_UNKNOWN] = {"containers_unknown", "UNKNOWN", CELL_COUNT, true},
+    [CHAIN] = {"chain_id", "CHAIN", CELL_DIGEST, true},
+    [CELLS] = {NULL, NULL, 0, false},
 };
 
 static void set_use(const struct policy_check *k, const struct policy_finding *f,
-                    struct sheet_cell *cells)
+                    struct sheet_cell *row)
 {
     if (!k->tally.containers_known)
         return;
-    cells[0] = cell_text(f->running > 0       ? "running"
+    row[USE] = cell_text(f->running > 0       ? "running"
                          : f->run_unknown > 0 ? "unknown"
                          : f->containers > 0  ? "stopped"
                                               : "unused");
-    cells[1] = cell_number(f->running);
-    cells[2] = cell_number(f->containers - f->running - f->run_unknown);
-    cells[3] = cell_number(f->run_unknown);
+    row[RUNNING] = cell_number(f->running);
+    row[STOPPED] = cell_number(f->containers - f->running - f->run_unknown);
+    row[RUN_UNKNOWN] = cell_number(f->run_unknown);
 }
 
 static int set_base(struct census *c, uint32_t image, struct sheet_cell *cell, struct err *err)
@@ -147,25 +180,25 @@ static int add_row(struct policy_check *k, struct sheet *s, const struct policy_
     struct sheet_cell *row = sheet_row(k->a, s, err);
 
     if (name == NULL || where == NULL || row == NULL ||
-        part_names(k->c, standing->names, standing->name_count, &row[2], err) != 0 ||
+        part_names(k->c, standing->names, standing->name_count, &row[NAMES], err) != 0 ||
         part_core_name(k->c, f->image, &core, err) != 0 ||
-        set_base(k->c, f->image, &row[4], err) != 0 ||
-        policy_view_hosts(&k->view, f->named, f->named_count, &row[9], err) != 0 ||
-        policy_check_exception(k, v->exception, &row[18], err) != 0)
+        set_base(k->c, f->image, &row[BASE], err) != 0 ||
+        policy_view_hosts(&k->view, f->named, f->named_count, &row[HOST_NAMES], err) != 0 ||
+        policy_check_exception(k, v->exception, &row[OWNER], err) != 0)
         return -1;
-    row[0] = cell_text(name);
-    row[1] = cell_digest(&k->c->fleet.images[f->image].digest);
-    row[3] = cell_text(core);
-    row[5] = cell_text(policy_outcome_name(v->outcome));
-    row[6] = cell_text(v->rule != NULL ? v->rule->name : POLICY_BY_MODE);
-    row[7] = cell_number(f->hosts);
-    row[8] = cell_text(where);
-    set_use(k, f, &row[10]);
-    row[14] = cell_flag(!pulled[f->image]);
-    row[15] = cell_text(v->evidence);
-    row[16] = cell_text(v->seen_as[0] != '\0' ? v->seen_as : NULL);
+    row[IMAGE] = cell_text(name);
+    row[IMAGE_ID] = cell_digest(&k->c->fleet.images[f->image].digest);
+    row[CORE] = cell_text(core);
+    row[OUTCOME] = cell_text(policy_outcome_name(v->outcome));
+    row[RULE] = cell_text(v->rule != NULL ? v->rule->name : POLICY_BY_MODE);
+    row[HOSTS] = cell_number(f->hosts);
+    row[WHERE] = cell_text(where);
+    set_use(k, f, row);
+    row[LOCAL] = cell_flag(!pulled[f->image]);
+    row[EVIDENCE] = cell_text(v->evidence);
+    row[SEEN_AS] = cell_text(v->seen_as[0] != '\0' ? v->seen_as : NULL);
     if (v->chain != FLEET_NONE)
-        row[17] = cell_digest(&k->c->fleet.chains[v->chain].digest);
+        row[CHAIN] = cell_digest(&k->c->fleet.chains[v->chain].digest);
     return 0;
 }
 

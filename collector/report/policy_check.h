@@ -19,9 +19,10 @@ struct policy_check {
     int64_t images[POLICY_UNJUDGED + 1]; /* by their gravest outcome */
     int64_t *rule_images;                /* by rule, and of the mode */
     int64_t *rule_running;
-    int64_t *excused; /* by exception: images */
-    int64_t running;  /* containers of violating images */
-    int64_t seen;     /* images that are seen as something */
+    int64_t *excused;             /* by exception: images */
+    int64_t running;              /* containers of violating images */
+    int64_t seen;                 /* images that are seen as something */
+    int64_t accepted_unconfirmed; /* of the accepted ones: on one host's word */
 };
 
 /* Owner, reason and last day of an exception (NULL: none) into three cells. */

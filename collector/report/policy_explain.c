@@ -21,7 +21,7 @@ struct explaining {
 static int fill_image(struct explaining *x, struct err *err)
 {
     static const struct sheet_column columns[] = {
-        {"image", "image", CELL_TEXT, false},
+        {"image", "image", CELL_NAME, false},
         {"image_id", "image ID", CELL_DIGEST, false},
         {"mode", "mode", CELL_TEXT, false},
         {"policy", "policy", CELL_TEXT, false},
@@ -223,12 +223,15 @@ static int gather_hosts(struct explaining *x, struct scope_hosts **out, struct e
 static int say(struct explaining *x, size_t verdicts, const struct policy_verdict *v,
                struct err *err)
 {
+    const char *name = part_shown(x->c, x->name, err);
     char text[SENTENCE_MAX];
 
+    if (name == NULL)
+        return -1;
     if (verdicts > 1)
-        snprintf(text, sizeof(text), "%s falls under different rules on different hosts.", x->name);
+        snprintf(text, sizeof(text), "%s falls under different rules on different hosts.", name);
     else
-        snprintf(text, sizeof(text), "%s: %s: %s.", x->name, policy_outcome_name(v->outcome),
+        snprintf(text, sizeof(text), "%s: %s: %s.", name, policy_outcome_name(v->outcome),
                  v->evidence);
     x->a->sentence = arena_text(x->c->arena, text, strlen(text), err);
     return x->a->sentence != NULL ? 0 : -1;

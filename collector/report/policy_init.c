@@ -5,7 +5,6 @@
 #include "common/imageref.h"
 
 #define RULE_NAME_MAX 96 /* bytes: a file allows some more */
-#define SHORT_DIGEST 12
 
 /* What is written already. */
 struct proposal {
@@ -16,11 +15,9 @@ struct proposal {
 };
 
 static const struct sheet_column columns[] = {
-    {"rule", "RULE", CELL_TEXT, false},
-    {"base", "NAME", CELL_TEXT, false},
-    {"chain", "CHAIN", CELL_DIGEST, false},
-    {"image_id", "IMAGE ID", CELL_DIGEST, false},
-    {NULL, NULL, 0, false},
+    {"rule", "RULE", CELL_TEXT, false},      {"base", "NAME", CELL_TEXT, false},
+    {"chain", "CHAIN", CELL_DIGEST, false},  {"image_id", "IMAGE ID", CELL_DIGEST, false},
+    {"unknown", "UNKNOWN", CELL_TEXT, true}, {NULL, NULL, 0, false},
 };
 
 /* A rule, which is called by `name` and, to be the only one of that name, by a digest. */
@@ -30,7 +27,7 @@ static struct sheet_cell *add_rule(struct proposal *p, const char *name,
     char text[RULE_NAME_MAX], hex[DIGEST_HEX + 1];
     struct sheet_cell *row = sheet_row(p->a, p->a->rows, err);
 
-    snprintf(text, sizeof(text), "%.*s %.*s", RULE_NAME_MAX - SHORT_DIGEST - 2, name, SHORT_DIGEST,
+    snprintf(text, sizeof(text), "%.*s %.*s", RULE_NAME_MAX - DIGEST_SHORT - 2, name, DIGEST_SHORT,
              digest_hex(digest, hex));
     if (row == NULL)
         return NULL;
@@ -149,6 +146,31 @@ static int accept_image(struct proposal *p, uint32_t index, struct err *err)
                         err);
 }
 
+static bool is_there(const struct proposal *p, uint32_t image)
+{
+    return p->c->images[image].kind != IMAGE_ABSENT &&
+           p->c->fleet.images[image].parsed != PARSED_NO_IMAGE;
+}
+
+/* Declared bases that nothing verifies are accepted together, by one rule that says so. */
+static int accept_declarations(struct proposal *p, struct err *err)
+{
+    const char *doubt = NULL;
+    struct sheet_cell *row;
+
+    for (uint32_t i = 0; i < p->c->fleet.image_count && doubt == NULL; i++)
+        if (is_there(p, i) && policy_doubt(p->view.judge, i, &doubt, err) != 0)
+            return -1;
+    if (doubt == NULL)
+        return 0;
+    row = sheet_row(p->a, p->a->rows, err);
+    if (row == NULL)
+        return -1;
+    row[0] = cell_text("declared bases that nothing verifies");
+    row[4] = cell_text("declaration");
+    return sheet_reveal(p->a, p->a->rows, "unknown", err);
+}
+
 static int fill(struct census *c, struct answer *a, struct err *err)
 {
     static const struct policy nothing = {.path = "", .mode = POLICY_WHITE_LIST};
@@ -159,9 +181,15 @@ static int fill(struct census *c, struct answer *a, struct err *err)
         return -1;
     answer_sheet(a, "rows", NULL, false, columns);
     for (uint32_t i = 0; i < c->fleet.image_count; i++)
-        if (c->images[i].kind != IMAGE_ABSENT && c->fleet.images[i].parsed != PARSED_NO_IMAGE &&
-            accept_image(&p, i, err) != 0)
+        if (is_there(&p, i) && accept_image(&p, i, err) != 0)
             return -1;
+    if (accept_declarations(&p, err) != 0)
+        return -1;
+    if (a->rows->row_count == 0)
+        return err_set(err, ERR_NOT_FOUND,
+                       "policy init: no image lies on any host%s: a white list of nothing would "
+                       "forbid everything",
+                       c->request->label_count > 0 ? " with these labels" : "");
     return policy_view_note_names(&p.view, a, err);
 }
 

@@ -7,7 +7,7 @@
 #define VALUES_TOGETHER 400 /* of a rule that several share */
 #define BUNDLE_NAME_MAX 64
 
-enum { RULE, BASE, CHAIN, IMAGE_ID }; /* columns of report_policy_init */
+enum { RULE, BASE, CHAIN, IMAGE_ID, UNKNOWN }; /* columns of report_policy_init */
 
 static const struct sheet_cell *cell_of(const struct sheet *s, size_t row, int column)
 {
@@ -16,7 +16,11 @@ static const struct sheet_cell *cell_of(const struct sheet *s, size_t row, int c
 
 static int kind_of(const struct sheet *s, size_t row)
 {
-    return cell_of(s, row, BASE)->known ? BASE : cell_of(s, row, CHAIN)->known ? CHAIN : IMAGE_ID;
+    int kind = BASE;
+
+    while (kind < UNKNOWN && !cell_of(s, row, kind)->known)
+        kind++;
+    return kind;
 }
 
 static int make_room(struct policy_rule *rule, int kind, struct arena *arena, struct err *err)
@@ -24,6 +28,9 @@ static int make_room(struct policy_rule *rule, int kind, struct arena *arena, st
     size_t count = VALUES_TOGETHER;
 
     rule->accept = true;
+    rule->unverified = kind == UNKNOWN;
+    if (kind == UNKNOWN)
+        return 0;
     if (kind == BASE)
         rule->bases.items = arena_array(arena, count, sizeof(*rule->bases.items), err);
     else if (kind == CHAIN)
@@ -44,6 +51,8 @@ static size_t add_value(struct policy_rule *rule, const struct sheet *s, size_t 
     case CHAIN:
         rule->chains.items[rule->chains.count++] = *cell_of(s, row, CHAIN)->digest;
         return rule->chains.count;
+    case UNKNOWN:
+        return 0;
     default:
         rule->digests.items[rule->digests.count++] = *cell_of(s, row, IMAGE_ID)->digest;
         return rule->digests.count;
@@ -69,7 +78,7 @@ static int bundle(struct policy *p, const struct sheet *s, int kind, struct aren
                   struct err *err)
 {
     static const char *const words[] = {
-        [BASE] = "bases", [CHAIN] = "chains", [IMAGE_ID] = "images"};
+        [BASE] = "bases", [CHAIN] = "chains", [IMAGE_ID] = "images", [UNKNOWN] = "declarations"};
     struct policy_rule *rule = NULL;
     size_t count = 0;
     int part = 0;
@@ -100,10 +109,11 @@ int policy_propose(struct policy *out, const struct answer *a, struct arena *are
     out->rules = arena_array(arena, POLICY_RULES_MAX, sizeof(*out->rules), err);
     if (out->rules == NULL)
         return -1;
+    for (int kind = BASE; s->row_count > RULES_APART && kind <= UNKNOWN; kind++)
+        if (bundle(out, s, kind, arena, err) != 0)
+            return -1;
     if (s->row_count > RULES_APART)
-        return bundle(out, s, BASE, arena, err) == 0 && bundle(out, s, CHAIN, arena, err) == 0
-                   ? bundle(out, s, IMAGE_ID, arena, err)
-                   : -1;
+        return 0;
     for (size_t i = 0; i < s->row_count; i++) {
         struct policy_rule *rule =
             add_rule(out, cell_of(s, i, RULE)->text, kind_of(s, i), arena, err);

@@ -196,6 +196,21 @@ static int note_rules(struct policy_check *k, struct err *err)
     return note_list(k, &l, "Rules that match nothing, by what counts", err);
 }
 
+/* Their layers are the word of who told the config: its digest proves nothing where secrets were
+ * cut from it. */
+static int note_unconfirmed(struct policy_check *k, struct err *err)
+{
+    int64_t count = k->accepted_unconfirmed;
+    char images[COUNT_TEXT];
+
+    if (count == 0)
+        return 0;
+    return answer_note(k->a, err,
+                       "%s %s on one host's word: secrets were cut from the config, and no second "
+                       "host has told the same.",
+                       count_text(count, "accepted image", images), count == 1 ? "rests" : "rest");
+}
+
 int policy_check_notes(struct policy_check *k, struct err *err)
 {
     char images[COUNT_TEXT];
@@ -204,7 +219,8 @@ int policy_check_notes(struct policy_check *k, struct err *err)
                     "Everything on disk is judged: running, stopped, unused, built locally.") !=
             0 ||
         policy_view_note_names(&k->view, k->a, err) != 0 || note_rules(k, err) != 0 ||
-        note_exceptions(k, true, err) != 0 || note_exceptions(k, false, err) != 0)
+        note_exceptions(k, true, err) != 0 || note_exceptions(k, false, err) != 0 ||
+        note_unconfirmed(k, err) != 0)
         return -1;
     if (k->seen > 0 &&
         answer_note(k->a, err,

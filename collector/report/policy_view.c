@@ -30,15 +30,17 @@ int policy_view_open(struct policy_view *out, struct census *c, const struct pol
     *out = (struct policy_view){.c = c, .policy = policy};
     if (find_origins(out, err) != 0)
         return -1;
-    out->facts = (struct policy_facts){.f = &c->fleet,
-                                       .catalogue = c->request->catalogue,
-                                       .lineage = &c->lineage,
-                                       .images = c->images,
-                                       .image_origins = out->origins.images,
-                                       .layer_origins = out->origins.layers,
-                                       .image_origin_count = out->origins.image_count,
-                                       .layer_origin_count = out->origins.layer_count,
-                                       .trusted_said = c->trusted_said};
+    out->facts =
+        (struct policy_facts){.f = &c->fleet,
+                              .catalogue = c->request->catalogue,
+                              .lineage = &c->lineage,
+                              .images = c->images,
+                              .image_origins = out->origins.images,
+                              .layer_origins = out->origins.layers,
+                              .image_origin_count = out->origins.image_count,
+                              .layer_origin_count = out->origins.layer_count,
+                              .trusted_said = c->trusted_said,
+                              .known_at_s = c->request->known_then ? c->request->as_of_s : 0};
     return policy_open(&out->judge, policy, &out->facts, c->fleet.now_s, c->arena, err);
 }
 

@@ -82,6 +82,29 @@ static int read_and_compute(struct census *c, const struct read_options *options
     return compute_counted(c, counted, err);
 }
 
+/* A label that nobody has is rather a slip than a question. */
+static int note_labels(const struct census *c, struct answer *out, struct err *err)
+{
+    const struct report_request *request = c->request;
+
+    for (size_t i = 0; i < c->fleet.host_count; i++)
+        if (c->fleet.hosts[i].selected)
+            return 0;
+    if (request->label_count == 0)
+        return 0;
+    return answer_note(
+        out, err, "No host %s %s %s=%s%s.", request->as_of_s != 0 ? "had" : "has",
+        request->label_count == 1 ? "the label" : "all these labels:", request->labels[0].key,
+        request->labels[0].value, request->label_count == 1 ? "" : ", ...");
+}
+
+int report_go_on(const struct census *c, struct err *err)
+{
+    const atomic_bool *canceled = c->request->canceled;
+
+    return canceled != NULL && atomic_load(canceled) ? sheet_canceled(err) : 0;
+}
+
 /* The coverage comes before the report, which may read presence of its own. */
 static int answer(struct census *c, struct answer *out, const struct report *report,
                   struct err *err)
@@ -96,13 +119,18 @@ static int answer(struct census *c, struct answer *out, const struct report *rep
                                          .texts = report->texts};
     struct coverage coverage;
 
-    if (read_and_compute(c, &options, err) != 0 || mark_layers(c, err) != 0 ||
+    if (report->figures_only) {
+        coverage_of_figures(out);
+        return report->fill(c, out, err);
+    }
+    if (report_go_on(c, err) != 0 || read_and_compute(c, &options, err) != 0 ||
+        mark_layers(c, err) != 0 || report_go_on(c, err) != 0 ||
         coverage_compute(&coverage, &c->fleet, &c->ledgers, c->images, c->layers_present,
                          options.fresh_within_s, report->needs, c->arena, err) != 0 ||
         lines_compute(c, err) != 0 || report->fill(c, out, err) != 0)
         return -1;
     out->complete = coverage.complete;
-    return coverage_fill(out, &coverage, err);
+    return note_labels(c, out, err) == 0 ? coverage_fill(out, &coverage, err) : -1;
 }
 
 static int check_request(const struct report *report, const struct report_request *request,
@@ -112,6 +140,8 @@ static int check_request(const struct report *report, const struct report_reques
         return err_set(err, ERR_USAGE, "%s: asked for nothing: the text is empty", report->name);
     if (request->as_of_s != 0 && !report->takes_as_of)
         return err_set(err, ERR_USAGE, "--as-of: %s tells only of now", report->name);
+    if (request->label_count > 0 && report->figures_only)
+        return err_set(err, ERR_USAGE, "--label: %s tells only of the whole fleet", report->name);
     return 0;
 }
 
@@ -128,7 +158,10 @@ int report_run(struct answer *out, const struct report *report,
         whole.catalogue = &empty;
     if (check_request(report, request, err) != 0)
         return -1;
-    *out = (struct answer){.report = report->name, .now_s = request->now_s, .arena = arena};
+    *out = (struct answer){.report = report->name,
+                           .now_s = request->now_s,
+                           .arena = arena,
+                           .canceled = request->canceled};
     if (store_begin(store, err) != 0)
         return -1;
     rc = answer(&c, out, report, err);

@@ -9,6 +9,8 @@
 #ifndef COLLECTOR_REPORT_REPORT_H
 #define COLLECTOR_REPORT_REPORT_H
 
+#include <stdatomic.h>
+
 #include "collector/census/bases.h"
 #include "collector/census/coverage.h"
 #include "collector/census/ledger.h"
@@ -35,7 +37,9 @@ struct report_tree {
 };
 
 struct report_request {
-    const char *subject; /* the X of "image X"; NULL for reports without one */
+    const char *subject;         /* the X of "image X"; NULL for reports without one */
+    const char *const *subjects; /* of reports that take several */
+    size_t subject_count;
     enum report_by by;
     bool built_on, ever;
     const struct rec_pair *labels;
@@ -50,6 +54,7 @@ struct report_request {
     struct report_tree tree;
     const struct catalogue *catalogue; /* NULL: an empty one; a report never sees NULL */
     const struct policy *policy;       /* NULL: none given */
+    const atomic_bool *canceled; /* another thread sets it to have the answer end; NULL: never */
 };
 
 /* Everything that the reports draw from, computed once for a request: from counters or, for the
@@ -66,6 +71,7 @@ struct census {
     struct naming naming;
     struct lineage lineage; /* of all images that ever were */
     struct bases bases;     /* without hosts */
+    const char **titles;    /* by chain, once asked for: part_chain_title() */
     bool *layers_present;   /* parallel to the fleet's layers: of a present image, or with a copy */
     const struct report_request *request;
     struct arena *arena;
@@ -76,7 +82,8 @@ struct report {
     unsigned needs;            /* of coverage, for a complete answer */
     bool digests, past, texts; /* what else to read: read_fleet.h */
     bool takes_as_of;
-    const char *sort; /* the order of its rows */
+    bool figures_only; /* tells what surveys kept: the fleet is not read, only `store` is there */
+    const char *sort;  /* the order of its rows */
     int (*fill)(struct census *c, struct answer *a, struct err *err);
 };
 
@@ -85,9 +92,13 @@ extern const struct report report_summary, report_hosts, report_host, report_ima
     report_builders, report_tree, report_policy_check, report_policy_explain, report_policy_history,
     report_policy_init, report_history;
 
+/* -1 and ERR_CANCELED where the request is canceled: asked between the steps of an answer. */
+int report_go_on(const struct census *c, struct err *err);
+
 /* Reads, computes and fills *out; everything lies in `arena`. ERR_NOT_FOUND where the subject is
  * not known; ERR_USAGE where it means several things (the text lists them), the sort column is
- * none, or the report tells only of now and another time is asked for. */
+ * none, or the report tells only of now, or only of the whole fleet, and something else is asked
+ * for. */
 int report_run(struct answer *out, const struct report *report,
                const struct report_request *request, struct store *store, struct arena *arena,
                struct err *err);

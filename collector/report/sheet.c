@@ -50,10 +50,19 @@ int sheet_reserve(struct answer *a, struct sheet *s, size_t rows, struct err *er
     return 0;
 }
 
+int sheet_canceled(struct err *err)
+{
+    return err_set(err, ERR_CANCELED, "given up");
+}
+
 struct sheet_cell *sheet_row(struct answer *a, struct sheet *s, struct err *err)
 {
     size_t more = s->cap == 0 ? (s->object ? 1 : ROWS_FIRST) : s->cap * 2;
 
+    if (a->canceled != NULL && atomic_load_explicit(a->canceled, memory_order_relaxed)) {
+        sheet_canceled(err);
+        return NULL;
+    }
     if (s->row_count == s->cap && sheet_reserve(a, s, more, err) != 0)
         return NULL;
     s->total = s->row_count + 1;
@@ -99,8 +108,10 @@ static int compare_cells(enum cell_kind kind, const struct sheet_cell *a,
 {
     switch (kind) {
     case CELL_TEXT:
+    case CELL_NAME:
         return strcmp(a->text, b->text);
     case CELL_TEXTS:
+    case CELL_NAMES:
         return compare_texts(a, b);
     case CELL_DIGEST:
         return digest_cmp(a->digest, b->digest);
@@ -111,7 +122,7 @@ static int compare_cells(enum cell_kind kind, const struct sheet_cell *a,
 
 static bool is_empty(enum cell_kind kind, const struct sheet_cell *c)
 {
-    return !c->known || (kind == CELL_TEXTS && c->texts.count == 0);
+    return !c->known || ((kind == CELL_TEXTS || kind == CELL_NAMES) && c->texts.count == 0);
 }
 
 static int compare_rows(const struct sheet *s, size_t x, size_t y, size_t column, bool descending)
@@ -207,7 +218,8 @@ int sheet_reveal(struct answer *a, struct sheet *s, const char *key, struct err 
     for (size_t r = 0; r < s->row_count; r++) {
         const struct sheet_cell *cell = &s->cells[r * s->column_count + column];
 
-        if (cell->known && (columns[column].kind == CELL_TEXT || cell->number != 0))
+        if (cell->known && (columns[column].kind == CELL_TEXT ||
+                            columns[column].kind == CELL_NAME || cell->number != 0))
             columns[column].only_data = false;
     }
     s->columns = columns;

@@ -11,6 +11,7 @@
 #ifndef COLLECTOR_REPORT_SHEET_H
 #define COLLECTOR_REPORT_SHEET_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +23,9 @@
 enum cell_kind {
     CELL_TEXT,
     CELL_TEXTS, /* a list */
+    CELL_NAME,  /* an image's name in normal form, perhaps with more behind a space, or its ID;
+                   tables show names in familiar form, and IDs short */
+    CELL_NAMES, /* a list of such */
     CELL_COUNT,
     CELL_BYTES, /* the key ends in _bytes and says which kind of size */
     CELL_TIME,  /* Unix seconds */
@@ -64,13 +68,14 @@ struct sheet {
 };
 
 #define ANSWER_SHEETS_MAX 10
-#define ANSWER_NOTES_MAX 10
+#define ANSWER_NOTES_MAX 11
 
 struct answer {
     const char *report;
     const char *sentence; /* the answer in one, above the sheets; NULL where there is none */
     int64_t now_s;
     struct arena *arena;
+    const atomic_bool *canceled; /* no more rows where it is set; NULL: never */
     struct sheet sheets[ANSWER_SHEETS_MAX];
     size_t sheet_count;
     const char *sort;   /* the rows' order where it depends on the request; NULL: the report's */
@@ -91,8 +96,12 @@ void sheet_init(struct sheet *s, const char *key, const char *title, bool object
 /* Room for so many rows, which may be fewer or more in the end. */
 int sheet_reserve(struct answer *a, struct sheet *s, size_t rows, struct err *err);
 
-/* A new row: its cells, all unknown, to be filled in the order of the columns. NULL on failure. */
+/* A new row: its cells, all unknown, to be filled in the order of the columns. NULL on failure, and
+ * with ERR_CANCELED where the answer is canceled. */
 struct sheet_cell *sheet_row(struct answer *a, struct sheet *s, struct err *err);
+
+/* Sets ERR_CANCELED and returns -1. */
+int sheet_canceled(struct err *err);
 
 /* A sentence; longer ones than 1 KiB are cut. */
 int answer_note(struct answer *a, struct err *err, const char *fmt, ...)

@@ -66,7 +66,6 @@ static struct digest digest_at(const struct sheet *s, size_t row, const char *ke
 
 static struct survey_line line_of(const struct sheet *s, size_t row)
 {
-    const struct sheet_cell *names = cell_at(s, row, "base_names");
     const struct sheet_cell *layers = cell_at(s, row, "base_layers");
 
     return (struct survey_line){
@@ -78,7 +77,7 @@ static struct survey_line line_of(const struct sheet *s, size_t row)
         .core_name = text_at(s, row, "core"),
         .family = text_at(s, row, "family"),
         .version = text_at(s, row, "version"),
-        .base_name = names->known && names->texts.count > 0 ? names->texts.items[0] : "",
+        .base_name = text_at(s, row, "base"),
         .method = text_at(s, row, "base_method"),
         .confidence = text_at(s, row, "base_confidence"),
     };

@@ -12,7 +12,7 @@ static int visit_host(struct census *c, const struct walk *w, struct copies_make
     struct copies copies = {0};
     struct fleet f;
 
-    if (arena_open(&arena, HOST_MEMORY_MAX, err) != 0 ||
+    if (report_go_on(c, err) != 0 || arena_open(&arena, HOST_MEMORY_MAX, err) != 0 ||
         read_one_host(c->reading, &f, host, w->what, arena, err) != 0)
         return -1;
     if (w->copies && copies_of_host(maker, &copies, &f, host, arena, err) != 0)

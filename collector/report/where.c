@@ -37,7 +37,7 @@ static const struct sheet_column columns[] = {
     {"host", "HOST", CELL_TEXT, false},
     {"state", "STATE", CELL_TEXT, false},
     {"image_id", "IMAGE ID", CELL_DIGEST, false},
-    {"names", "NAMES THERE", CELL_TEXTS, false},
+    {"names", "NAMES THERE", CELL_NAMES, false},
     {"relation", "RELATION", CELL_TEXT, false},
     {"engine", "ENGINE", CELL_TEXT, true},
     {"root", "ROOT", CELL_TEXT, true},
@@ -134,8 +134,7 @@ static int add_names_had(struct where *w, const struct past_presence *p, struct 
 
     if (read_names_had(w->c->store, &w->c->fleet, p, &names, &count, w->c->arena, err) != 0)
         return -1;
-    *cell = cell_texts(names, count);
-    return 0;
+    return part_texts(w->c, names, count, cell, err);
 }
 
 static int add_names_there(struct where *w, const struct fleet_presence *p, struct sheet_cell *cell,
@@ -283,7 +282,7 @@ static int fill_resolved(struct where *w, struct err *err)
 {
     static const struct sheet_column resolved_columns[] = {
         {"kind", "WHAT IT IS", CELL_TEXT, false},
-        {"name", "NAME", CELL_TEXT, false},
+        {"name", "NAME", CELL_NAME, false},
         {"digest", "DIGEST", CELL_DIGEST, false},
         {NULL, NULL, 0, false},
     };
@@ -312,7 +311,7 @@ static int fill_images(struct where *w, struct err *err)
 {
     static const struct sheet_column image_columns[] = {
         {"image_id", "IMAGE ID", CELL_DIGEST, false},
-        {"names", "NAMES NOW", CELL_TEXTS, false},
+        {"names", "NAMES NOW", CELL_NAMES, false},
         {"relation", "RELATION", CELL_TEXT, false},
         {"hosts", "HOSTS", CELL_COUNT, false},
         {NULL, NULL, 0, false},

@@ -4,7 +4,6 @@
 
 #include "collector/rules/catalogue_file.h"
 
-#define ALGORITHM "sha256:"
 #define HEX_LEAST 6   /* digits of a chain behind "sha256:" */
 #define BARE_LEAST 12 /* the same without it: fewer are rather a name */
 
@@ -46,7 +45,8 @@ int catalogue_reserve(struct catalogue *c, size_t more, struct arena *arena, str
     return 0;
 }
 
-enum catalogue_outcome catalogue_put(struct catalogue *c, const struct catalogue_base *base)
+enum catalogue_outcome catalogue_put(struct catalogue *c, const struct catalogue_base *base,
+                                     const struct catalogue_said *said)
 {
     struct catalogue_base now = *base;
 
@@ -56,8 +56,8 @@ enum catalogue_outcome catalogue_put(struct catalogue *c, const struct catalogue
 
         if (!same_platform(old, base) || !digest_eq(&old->chain, &base->chain))
             continue;
-        now.family = now.family[0] != '\0' ? now.family : old->family;
-        now.version = now.version[0] != '\0' ? now.version : old->version;
+        now.family = said->family || now.family[0] != '\0' ? now.family : old->family;
+        now.version = said->version || now.version[0] != '\0' ? now.version : old->version;
         now.added_s = old->added_s;
         same = same_words(old, &now);
         *old = now;
@@ -78,8 +78,8 @@ size_t catalogue_versions(const struct catalogue *c, const struct catalogue_base
 
 int catalogue_pick(struct catalogue_pick *out, const char *text, struct err *err)
 {
-    bool marked = strncmp(text, ALGORITHM, strlen(ALGORITHM)) == 0;
-    const char *hex = marked ? text + strlen(ALGORITHM) : text;
+    bool marked = strncmp(text, DIGEST_ALGORITHM, strlen(DIGEST_ALGORITHM)) == 0;
+    const char *hex = marked ? text + strlen(DIGEST_ALGORITHM) : text;
     size_t len = strlen(hex);
     struct err why;
 
@@ -105,8 +105,7 @@ bool catalogue_picks(const struct catalogue_pick *pick, const struct catalogue_b
     if (pick->hex[0] != '\0')
         return strncmp(digest_hex(&base->chain, hex), pick->hex, strlen(pick->hex)) == 0;
     if (imageref_parse(&have, base->name, NULL) != 0 ||
-        strcmp(have.registry, pick->name.registry) != 0 ||
-        strcmp(have.repository, pick->name.repository) != 0)
+        !imageref_same_repository(&have, &pick->name))
         return false;
     if (pick->name.has_digest && !digest_eq(&pick->name.digest, &base->digest))
         return false;

@@ -21,9 +21,16 @@ enum catalogue_outcome {
 /* Makes room for so many bases more. ERR_LIMIT past CATALOGUE_BASES_MAX. */
 int catalogue_reserve(struct catalogue *c, size_t more, struct arena *arena, struct err *err);
 
+/* What the operator says of the base himself; an empty text then takes away what was there. */
+struct catalogue_said {
+    bool family, version;
+};
+
 /* Adds a base, for which there is room. One with the same name, platform and chain is replaced, but
- * keeps family and version where the new one has none, and the time when it was added. */
-enum catalogue_outcome catalogue_put(struct catalogue *c, const struct catalogue_base *base);
+ * keeps family and version where the new one has none and it is not said, and the time when it was
+ * added. */
+enum catalogue_outcome catalogue_put(struct catalogue *c, const struct catalogue_base *base,
+                                     const struct catalogue_said *said);
 
 /* How many versions (chains) of this name and platform there are. */
 size_t catalogue_versions(const struct catalogue *c, const struct catalogue_base *base);

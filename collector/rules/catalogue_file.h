@@ -35,12 +35,10 @@ struct catalogue_source {
 int catalogue_read_source(struct catalogue_source *out, const char *path, struct arena *arena,
                           struct err *err);
 
-/* Writes it whole beside the old one and renames, under a lock against another command that does
- * the same; keeps mode and head comment. */
-int catalogue_write(const struct catalogue *c, const char *path, struct err *err);
-
-/* Reads, changes and writes under one lock, so that no other command's change is lost. `change`
- * may replace the lists by others in the arena; it returns 0, or -1 and nothing is written. */
+/* Reads, changes and writes under one lock, so that no other command's change is lost. It is
+ * written whole beside the old file and renamed; mode, owner, group and the comment at its head
+ * stay. A new file is, as the database, for its owner and the folder's group. `change` may replace
+ * the lists by others in the arena; it returns 0, or -1 and nothing is written. */
 int catalogue_edit(const char *path,
                    int (*change)(struct catalogue *c, void *data, struct arena *arena,
                                  struct err *err),

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "collector/rules/catalogue_file.h"
 #include "collector/rules/yaml.h"
@@ -12,7 +13,7 @@
 #include "common/clock.h"
 
 #define INDENT "    "
-#define NEW_FILE_MODE 0644 /* less the umask: the collector reads what an operator wrote */
+#define NEW_FILE_MODE 0640 /* whatever the umask: the collector reads what an operator wrote */
 
 /* ---- as text --------------------------------------------------------------------------------- */
 
@@ -126,23 +127,44 @@ static int write_fd(int fd, const struct buf *b)
     return fsync(fd);
 }
 
-/* Mode and, where this user may, owner of the file that it replaces. */
+/* The folder that the file lies in; free it. NULL where there is no memory. */
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash != NULL ? (size_t)(slash - path) : 0;
+
+    return slash != NULL ? strndup(path, len > 0 ? len : 1) : strdup(".");
+}
+
+/* The looks of a new file. Who may not give it to the folder's group keeps it in his own. */
+static int new_looks(int fd, const char *path)
+{
+    AUTO_FREE char *folder = folder_of(path);
+    struct stat st;
+
+    if (folder == NULL || stat(folder, &st) != 0)
+        return -1;
+    if (fchown(fd, (uid_t)-1, st.st_gid) != 0 && errno != EPERM)
+        return -1;
+    return fchmod(fd, NEW_FILE_MODE);
+}
+
+/* Mode and, where this user may, owner and group of the file that it replaces. */
 static int keep_looks(int fd, const char *path)
 {
     struct stat st;
 
     if (stat(path, &st) != 0)
-        return errno == ENOENT ? 0 : -1;
-    if (fchown(fd, st.st_uid, st.st_gid) != 0 && errno != EPERM)
+        return errno == ENOENT ? new_looks(fd, path) : -1;
+    if (fchown(fd, st.st_uid, st.st_gid) != 0 &&
+        (errno != EPERM || (fchown(fd, (uid_t)-1, st.st_gid) != 0 && errno != EPERM)))
         return -1;
     return fchmod(fd, st.st_mode & 07777);
 }
 
 static int sync_folder(const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    size_t len = slash != NULL ? (size_t)(slash - path) : 0;
-    AUTO_FREE char *folder = slash != NULL ? strndup(path, len > 0 ? len : 1) : strdup(".");
+    AUTO_FREE char *folder = folder_of(path);
     AUTO_FD int fd = folder != NULL ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
     return fd >= 0 ? fsync(fd) : -1;
@@ -169,17 +191,13 @@ static int replace(const char *path, const struct buf *b, struct err *err)
     return err_errno(err, ERR_IO, why, "write %s", path);
 }
 
-static int write_locked(const struct catalogue *c, const char *path, struct err *err)
+static int write_locked(const struct catalogue *c, const char *path, const struct buf *old,
+                        struct err *err)
 {
-    AUTO(buf_close) struct buf old;
     AUTO(buf_close) struct buf text;
-    struct err why = {.kind = ERR_NONE};
 
-    buf_init(&old, YAML_BYTES_MAX);
     buf_init(&text, YAML_BYTES_MAX);
-    if (buf_read_file_at(&old, AT_FDCWD, path, &why) != 0 && why.kind != ERR_NOT_FOUND)
-        return err_set(err, why.kind, "%s", why.text);
-    if (add_head(&text, &old, err) != 0 || write_all(&text, c, err) != 0)
+    if (add_head(&text, old, err) != 0 || write_all(&text, c, err) != 0)
         return err_wrap(err, "write %s", path);
     return replace(path, &text, err);
 }
@@ -187,42 +205,47 @@ static int write_locked(const struct catalogue *c, const char *path, struct err 
 /* The file that links lead to, so that they stay; "PATH" itself where there is none yet. */
 static char *follow(const char *path, struct err *err)
 {
-    char *real = realpath(path, NULL);
+    struct err why = {.kind = ERR_NONE};
+    char *real = yaml_follow(path, &why);
 
-    if (real == NULL && errno == ENOENT)
+    if (real == NULL && why.kind == ERR_NOT_FOUND)
         real = strdup(path);
-    if (real == NULL)
-        err_errno(err, ERR_IO, errno, "write %s", path);
+    else if (real == NULL)
+        err_set(err, why.kind, "%s", why.text);
     return real;
 }
 
-/* Waits: who holds it is done in an instant. */
+/* Waits: who holds it is done in an instant. Who may only read the file can lock it, so that all of
+ * the group can. */
 static int lock(int *fd, const char *path, struct err *err)
 {
     AUTO_FREE char *name = NULL;
+    struct stat st;
     int rc;
 
     if (asprintf(&name, "%s.lock", path) < 0) {
         name = NULL;
         return err_set(err, ERR_NO_MEMORY, "no memory for a file's name");
     }
-    *fd = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, NEW_FILE_MODE);
+    *fd = open(name, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, NEW_FILE_MODE);
     if (*fd < 0)
         return err_errno(err, ERR_IO, errno, "open %s", name);
+    if (fstat(*fd, &st) != 0 || (st.st_uid == geteuid() && new_looks(*fd, path) != 0))
+        return err_errno(err, ERR_IO, errno, "make %s", name);
     do
         rc = flock(*fd, LOCK_EX);
     while (rc != 0 && errno == EINTR);
     return rc == 0 ? 0 : err_errno(err, ERR_IO, errno, "lock %s", name);
 }
 
-int catalogue_write(const struct catalogue *c, const char *path, struct err *err)
+/* A file that is not there is an empty one. */
+static int read_old(struct buf *old, const char *path, struct err *err)
 {
-    AUTO_FREE char *real = follow(path, err);
-    AUTO_FD int held = -1;
+    struct err why = {.kind = ERR_NONE};
 
-    if (real == NULL || lock(&held, real, err) != 0)
-        return -1;
-    return write_locked(c, real, err);
+    if (buf_read_file_at(old, AT_FDCWD, path, &why) == 0 || why.kind == ERR_NOT_FOUND)
+        return 0;
+    return err_set(err, why.kind, "%s", why.text);
 }
 
 int catalogue_edit(const char *path,
@@ -231,11 +254,14 @@ int catalogue_edit(const char *path,
                    void *data, struct arena *arena, struct err *err)
 {
     AUTO_FREE char *real = follow(path, err);
+    AUTO(buf_close) struct buf old;
     AUTO_FD int held = -1;
     struct catalogue c;
 
-    if (real == NULL || lock(&held, real, err) != 0 ||
-        catalogue_read(&c, real, false, arena, err) != 0 || change(&c, data, arena, err) != 0)
+    buf_init(&old, YAML_BYTES_MAX);
+    if (real == NULL || lock(&held, real, err) != 0 || read_old(&old, real, err) != 0 ||
+        catalogue_parse(&c, real, buf_str(&old), old.len, arena, err) != 0 ||
+        change(&c, data, arena, err) != 0)
         return -1;
-    return write_locked(&c, real, err);
+    return write_locked(&c, real, &old, err);
 }

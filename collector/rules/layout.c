@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "collector/census/fleet.h"
@@ -27,6 +28,7 @@ struct reader {
     struct layout *out;
     size_t cap, seen;
     int folder;
+    char *path; /* the folder's, absolute */
 };
 
 /* An entry of index.json, while what it leads to is read. */
@@ -38,6 +40,7 @@ struct entry {
 static void reader_close(struct reader *r)
 {
     cleanup_fd(&r->folder);
+    free(r->path);
 }
 
 /* ---- blobs ----------------------------------------------------------------------------------- */
@@ -187,7 +190,7 @@ static int read_config(struct reader *r, const struct entry *e, const json_t *co
         r->out->others++;
         return 0;
     }
-    snprintf(source, sizeof(source), "oci:%s", r->query->folder);
+    snprintf(source, sizeof(source), "oci:%s", r->path);
     base.source = rec_text_clean(r->arena, source, strlen(source), sizeof(source), false, err);
     if (base.source == NULL || read_layers(r, diffs, &base, err) != 0 ||
         read_platform(r, config, &base, err) != 0)
@@ -346,6 +349,9 @@ int layout_read(struct layout *out, const struct layout_query *query, struct are
 
     *out = (struct layout){.count = 0};
     if (r.folder < 0)
+        return err_errno(err, ERR_IO, errno, "open %s", query->folder);
+    r.path = realpath(query->folder, NULL);
+    if (r.path == NULL)
         return err_errno(err, ERR_IO, errno, "open %s", query->folder);
     index = read_json(&r, "index.json", NULL, err);
     return index != NULL ? read_all(&r, index, err) : -1;

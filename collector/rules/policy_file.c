@@ -1,17 +1,23 @@
 #include "collector/rules/policy_file.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "collector/rules/patterns.h"
 #include "collector/rules/yaml_values.h"
+#include "common/buf.h"
+#include "common/cleanup.h"
 #include "common/cli_nearest.h"
 #include "common/clock.h"
 
 #define DATE_LEN 10 /* YYYY-MM-DD */
 #define DAY_S 86400
 #define MODE_MAX 32
-#define NAME_MAX_BYTES 128 /* of a rule's name */
+#define INPUT_NAME "standard input"
+#define INPUT_BYTES ((size_t)64 << 10) /* of one read of it */
+#define NAME_MAX_BYTES 128             /* of a rule's name */
 
 static const char *const rule_keys[] = {"name", "accept", "reject", "on", NULL};
 static const char *const condition_keys[] = {"base",  "family",  "version",    "origin", "digest",
@@ -170,18 +176,27 @@ static int read_age(struct reader *r, const struct yaml_node *map, int64_t *out_
     return 0;
 }
 
-static int read_unknown(struct reader *r, const struct yaml_node *map, bool *out, struct err *err)
+static int read_unknown(struct reader *r, const struct yaml_node *map, struct policy_rule *out,
+                        struct err *err)
 {
+    static const char what[] = "the word \"base\", the word \"declaration\", or a list of both";
     const struct yaml_node *node = yaml_get(map, "unknown");
-    const char *text;
+    size_t count;
 
     if (node == NULL)
         return 0;
-    if (yaml_text(r->yaml, node, "the word \"base\"", &text, err) != 0)
+    if (yaml_texts(r->yaml, node, what, POLICY_VALUES_MAX, &count, err) != 0)
         return -1;
-    if (strcmp(text, "base") != 0)
-        return yaml_fail(r->yaml, node, err, "expected the word \"base\", found \"%.40s\"", text);
-    *out = true;
+    for (size_t i = 0; i < count; i++) {
+        const struct yaml_node *item = yaml_item(node, i);
+
+        if (strcmp(item->text, "base") == 0)
+            out->unknown = true;
+        else if (strcmp(item->text, "declaration") == 0)
+            out->unverified = true;
+        else
+            return yaml_fail(r->yaml, item, err, "expected %s, found \"%.40s\"", what, item->text);
+    }
     return 0;
 }
 
@@ -205,7 +220,7 @@ static int read_conditions(struct reader *r, const struct yaml_node *map, struct
     return read_digests(r, map, "digest", &out->digests, err) == 0 &&
                    read_digests(r, map, "chain", &out->chains, err) == 0 &&
                    read_age(r, map, &out->older_than_s, err) == 0
-               ? read_unknown(r, map, &out->unknown, err)
+               ? read_unknown(r, map, out, err)
                : -1;
 }
 
@@ -407,9 +422,30 @@ int policy_parse(struct policy *out, const char *path, const char *data, size_t 
                                                                : -1;
 }
 
+static int read_input(struct policy *out, struct arena *arena, struct err *err)
+{
+    AUTO(buf_close) struct buf data;
+    ssize_t got;
+
+    buf_init(&data, YAML_BYTES_MAX);
+    do {
+        uint8_t *room = buf_reserve(&data, INPUT_BYTES, err);
+
+        if (room == NULL)
+            return err_wrap(err, INPUT_NAME);
+        got = read(STDIN_FILENO, room, INPUT_BYTES);
+        if (got < 0 && errno != EINTR)
+            return err_errno(err, ERR_IO, errno, "read " INPUT_NAME);
+        buf_commit(&data, got > 0 ? (size_t)got : 0);
+    } while (got != 0);
+    return policy_parse(out, INPUT_NAME, buf_str(&data), data.len, arena, err);
+}
+
 int policy_read(struct policy *out, const char *path, struct arena *arena, struct err *err)
 {
     struct yaml yaml;
 
+    if (strcmp(path, "-") == 0)
+        return read_input(out, arena, err);
     return yaml_read(&yaml, path, arena, err) == 0 ? from_tree(out, &yaml, arena, err) : -1;
 }

@@ -11,7 +11,7 @@
 #include "collector/census/policy.h"
 #include "common/arena.h"
 
-/* ERR_NOT_FOUND; ERR_USAGE with file, line, column and what was expected. */
+/* "-" is standard input. ERR_NOT_FOUND; ERR_USAGE with file, line, column and what was expected. */
 int policy_read(struct policy *out, const char *path, struct arena *arena, struct err *err);
 /* The same from memory. */
 int policy_parse(struct policy *out, const char *path, const char *data, size_t len,

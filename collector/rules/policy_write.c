@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -87,6 +88,14 @@ static int write_age(struct buf *b, int64_t older_than_s, struct err *err)
                       older_than_s / units[u].seconds, units[u].unit);
 }
 
+static int write_unknown(struct buf *b, const struct policy_rule *rule, struct err *err)
+{
+    static const char *const words[2][2] = {{NULL, "declaration"}, {"base", "[base, declaration]"}};
+    const char *word = words[rule->unknown][rule->unverified];
+
+    return word != NULL ? buf_printf(b, err, CONDITION_INDENT "unknown: %s\n", word) : 0;
+}
+
 static int write_rule(struct buf *b, const struct policy_rule *rule, struct err *err)
 {
     if (yaml_write_pair(b, "  - ", "name", rule->name, err) != 0 ||
@@ -99,7 +108,7 @@ static int write_rule(struct buf *b, const struct policy_rule *rule, struct err 
         write_digests(b, "chain", &rule->chains, err) != 0 ||
         write_age(b, rule->older_than_s, err) != 0)
         return -1;
-    if (rule->unknown && buf_add_str(b, CONDITION_INDENT "unknown: base\n", err) != 0)
+    if (write_unknown(b, rule, err) != 0)
         return -1;
     return write_labels(b, rule->labels, rule->label_count, err);
 }
@@ -165,6 +174,6 @@ int policy_write(const struct policy *policy, FILE *out, struct err *err)
     if (write_all(&b, policy, err) != 0)
         return -1;
     if (fwrite(buf_str(&b), 1, b.len, out) != b.len || fflush(out) != 0)
-        return err_set(err, ERR_IO, "the policy could not be written");
+        return err_errno(err, ERR_IO, errno, "write the policy");
     return 0;
 }

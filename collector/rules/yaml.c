@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <yaml.h>
 
 #include "collector/census/fleet.h"
@@ -81,6 +82,9 @@ static int fail_parser(const struct reader *r, const char *data, size_t len, str
         return err_set(err, ERR_NO_MEMORY, "%s: no memory to read it", r->yaml->path);
     if (p->error == YAML_READER_ERROR)
         return fail_bytes(r, data, len, err);
+    if (p->error == YAML_SCANNER_ERROR && mark->index < len && data[mark->index] == '\t')
+        return fail_at(r->yaml, (int)mark->line + 1, (int)mark->column + 1, err,
+                       "a tab: indent with blanks");
     snprintf(text, sizeof(text), "no YAML: %s%s%s",
              p->problem != NULL ? p->problem : "not understood", p->context != NULL ? ", " : "",
              p->context != NULL ? p->context : "");
@@ -241,15 +245,30 @@ int yaml_parse(struct yaml *out, const char *path, const char *data, size_t len,
     return build_document(&r, err);
 }
 
+char *yaml_follow(const char *path, struct err *err)
+{
+    char *real = realpath(path, NULL);
+    int why = errno;
+    struct stat st;
+
+    if (real != NULL)
+        return real;
+    if (why == ENOENT && lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+        err_set(err, ERR_IO, "%s: a link that leads to nothing", path);
+    else
+        err_errno(err, ERR_IO, why, "read %s", path);
+    return NULL;
+}
+
 /* Links are followed: configuration is often laid out with them. */
 int yaml_read(struct yaml *out, const char *path, struct arena *arena, struct err *err)
 {
-    AUTO_FREE char *real = realpath(path, NULL);
+    AUTO_FREE char *real = yaml_follow(path, err);
     AUTO(buf_close) struct buf data;
 
     buf_init(&data, YAML_BYTES_MAX);
     if (real == NULL)
-        return err_errno(err, ERR_IO, errno, "read %s", path);
+        return -1;
     if (buf_read_file_at(&data, AT_FDCWD, real, err) != 0)
         return -1;
     return yaml_parse(out, path, buf_str(&data), data.len, arena, err);

@@ -47,6 +47,10 @@ int yaml_read(struct yaml *out, const char *path, struct arena *arena, struct er
 int yaml_parse(struct yaml *out, const char *path, const char *data, size_t len,
                struct arena *arena, struct err *err);
 
+/* The file that links lead to; free it. NULL with ERR_NOT_FOUND where there is none, ERR_IO where a
+ * link leads to nothing. */
+char *yaml_follow(const char *path, struct err *err);
+
 /* ERR_USAGE "FILE:LINE:COLUMN: ...". Returns -1. */
 int yaml_fail(const struct yaml *y, const struct yaml_node *at, struct err *err, const char *fmt,
               ...) __attribute__((format(printf, 4, 5)));

@@ -1,9 +1,11 @@
 #include "collector/server/surveyor.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "collector/report/survey.h"
 #include "collector/rules/catalogue_file.h"
@@ -30,17 +32,19 @@ struct surveyor {
     struct store_job job;
     bool busy; /* between the start of the work and the end of the job */
     bool stopping;
+    uint64_t next_ms; /* of the monotonic clock: no survey before */
+    struct err told;  /* the last complaint in the log; no text: there is none to repeat */
     void (*on_stopped)(void *arg);
     void *arg;
 
     /* The work's. */
     uv_mutex_t lock;
     struct store *reader; /* under the lock: to be interrupted */
-    bool interrupted;     /* under the lock */
+    atomic_bool canceled; /* set under the lock */
     struct arena *arena;
     struct survey_change change;
     struct err err;
-    bool failed;
+    bool failed, taken; /* not taken: only the files were read */
 };
 
 static void survey(uv_work_t *work);
@@ -92,7 +96,7 @@ static bool lend_reader(struct surveyor *s, struct store *reader)
     bool goes_on;
 
     uv_mutex_lock(&s->lock);
-    goes_on = !s->interrupted;
+    goes_on = !atomic_load(&s->canceled);
     s->reader = reader;
     uv_mutex_unlock(&s->lock);
     return goes_on;
@@ -103,14 +107,19 @@ static int take(struct surveyor *s, struct err *err)
     const struct options *o = s->options;
     AUTO(store_close) struct store *reader = NULL;
     struct report_request request = {.now_s = clock_wall_ms() / 1000,
-                                     .fresh_within_s = 3 * o->heartbeat_ms / 1000};
+                                     .fresh_within_s = 3 * o->heartbeat_ms / 1000,
+                                     .canceled = &s->canceled};
     uint64_t begun = clock_mono_ns();
     const char *catalogue;
     int rc;
 
     if (arena_open(&s->arena, ARENA_MAX, err) != 0 ||
-        read_files(o, &request, &catalogue, s->arena, err) != 0 ||
-        store_open_reader(&reader, o->db, err) != 0)
+        read_files(o, &request, &catalogue, s->arena, err) != 0)
+        return -1;
+    if (begun / 1000000 < s->next_ms)
+        return 0;
+    s->taken = true;
+    if (store_open_reader(&reader, o->db, err) != 0)
         return -1;
     rc = lend_reader(s, reader) ? survey_take(&s->change, &request, reader, s->arena, err)
                                 : err_set(err, ERR_CANCELED, "the collector stops");
@@ -139,27 +148,41 @@ static void on_timer_closed(uv_handle_t *handle)
     free(s);
 }
 
-/* The end of one survey, whatever came of it. */
-static void rest(struct surveyor *s, const struct err *err)
+/* Tells a complaint that was not the last one, too. */
+static void complain(struct surveyor *s, const struct err *err)
 {
-    uint64_t wait = (uint64_t)s->options->survey_interval_ms;
-    uint64_t long_wait = (uint64_t)s->change.took_ms * REST;
+    if (strcmp(s->told.text, err->text) == 0)
+        return;
+    s->told = *err;
+    log_event(LOG_WARN, "survey-failed", "text", err->text, NULL);
+}
+
+static void tell(const struct surveyor *s)
+{
     char took[32], lines[32];
 
     snprintf(took, sizeof(took), "%" PRId64, s->change.took_ms);
     snprintf(lines, sizeof(lines), "%zu", s->change.changed_count + s->change.gone_count);
+    log_event(LOG_DEBUG, "surveyed", "ms", took, "changed", lines, NULL);
+}
+
+/* The end of one survey, or of a look at the files, whatever came of it. */
+static void rest(struct surveyor *s, const struct err *err)
+{
+    if (err != NULL && !s->stopping)
+        complain(s, err);
+    if (err == NULL && s->taken)
+        tell(s);
     if (err == NULL)
-        log_event(LOG_DEBUG, "surveyed", "ms", took, "changed", lines, NULL);
-    else if (!s->stopping)
-        log_event(LOG_WARN, "survey-failed", "text", err->text, NULL);
+        s->told = (struct err){0};
+    if (s->taken)
+        s->next_ms = clock_mono_ns() / 1000000 + (uint64_t)s->change.took_ms * REST;
     arena_close(&s->arena);
     s->busy = false;
-    if (s->stopping) {
+    if (s->stopping)
         uv_close((uv_handle_t *)&s->timer, on_timer_closed);
-        return;
-    }
-    uv_timer_set_repeat(&s->timer, long_wait > wait ? long_wait : wait);
-    uv_timer_again(&s->timer);
+    else
+        uv_timer_again(&s->timer);
 }
 
 static void on_due(uv_timer_t *timer)
@@ -169,7 +192,7 @@ static void on_due(uv_timer_t *timer)
 
     uv_timer_stop(timer);
     s->busy = true;
-    s->failed = false;
+    s->failed = s->taken = false;
     s->change = (struct survey_change){0};
     rc = uv_queue_work(s->loop, &s->work, survey, on_surveyed);
     if (rc != 0) {
@@ -185,6 +208,10 @@ static void on_surveyed(uv_work_t *work, int status)
     (void)status;
     if (s->failed || s->stopping) {
         rest(s, &s->err);
+        return;
+    }
+    if (!s->taken) {
+        rest(s, NULL);
         return;
     }
     s->job = (struct store_job){.run = run_job,
@@ -243,7 +270,7 @@ void surveyor_stop(struct surveyor *s, void (*on_stopped)(void *arg), void *arg)
         return;
     }
     uv_mutex_lock(&s->lock);
-    s->interrupted = true;
+    atomic_store(&s->canceled, true);
     if (s->reader != NULL)
         store_interrupt(s->reader);
     uv_mutex_unlock(&s->lock);

@@ -4,9 +4,9 @@
  *
  *     timer -> pool thread: files, reports -> loop -> writer's job -> loop -> timer
  *
- * The catalogue and the policy are read anew each time; one that is wrong is told in the log, and
- * the last survey stays. A survey that takes long makes the next one wait longer, so that surveys
- * take 2 % of one processor at most.
+ * The catalogue and the policy are read anew at each interval; one that is wrong is told in the
+ * log, once until the complaint is another one, and the last survey stays. A survey that takes long
+ * makes the next one wait for more intervals, so that surveys take 2 % of one processor at most.
  *
  * Threads: the loop's.
  */
@@ -27,8 +27,8 @@ int surveyor_check(const struct options *options, struct err *err);
 int surveyor_open(struct surveyor **out, uv_loop_t *loop, struct writer *writer,
                   const struct options *options, struct err *err);
 
-/* Lets a survey that is under way end early, then frees and calls on_stopped from the loop. Before
- * writer_stop(): the writer may still have its job. */
+/* Makes a survey that is under way end early, at its next step, then frees and calls on_stopped
+ * from the loop. Before writer_stop(): the writer may still have its job. */
 void surveyor_stop(struct surveyor *s, void (*on_stopped)(void *arg), void *arg);
 
 #endif

@@ -205,14 +205,15 @@ static int name_row(struct reading *r, const struct stmt *st, struct err *err)
 {
     struct fleet *f = r->f;
     struct fleet_name *list = read_room(r, f->names, f->name_count, sizeof(*list), err), *n;
+    const char *text;
 
     if (list == NULL)
         return -1;
     f->names = list;
     n = &list[f->name_count];
     n->id = stmt_get_int(st, 0);
-    n->text = stmt_copy_text(st, 1, r->arena, err);
-    if (n->text == NULL)
+    text = stmt_copy_text(st, 1, r->arena, err);
+    if (text == NULL || fleet_name_set(n, text, r->arena, err) != 0)
         return -1;
     return read_ids_add(&r->names, n->id, (uint32_t)f->name_count++, r->arena, err);
 }

@@ -4,7 +4,11 @@
 #include "collector/store/read_private.h"
 #include "common/cleanup.h"
 
-enum { OF_CONFIGS, OF_MANIFESTS, MANIFESTS };
+enum { OF_CONFIGS, OF_MANIFESTS, MANIFESTS, ATTESTED };
+
+/* Rows of one image and source that manifests and layers give; of more, the first by their words,
+ * and the uppermost layers. What a config gives has limits of its own (evidence_parse.h). */
+enum { ROWS_MAX = 64 };
 
 /* Whose manifests those are that say something is found here: joined in SQL, each row would cost a
  * search in two tables that do not fit a reader's cache. */
@@ -13,7 +17,8 @@ static const char *const sql[] = {
                    "FROM base_evidence ORDER BY image_id, source, seq",
     [OF_MANIFESTS] = "SELECT manifest, source, reference, digest FROM manifest_evidence "
                      "ORDER BY manifest",
-    [MANIFESTS] = "SELECT digest, config FROM manifest",
+    [MANIFESTS] = "SELECT digest, config, layer_count FROM manifest",
+    [ATTESTED] = "SELECT DISTINCT in_index, subject FROM attestation",
 };
 const struct store_sql store_sql_read_evidence = STORE_SQL(sql);
 
@@ -70,12 +75,21 @@ struct place { /* of an image or of a manifest of one */
 struct places {
     struct reading *r;
     struct place *images, *manifests; /* sorted by digest */
-    size_t image_count, manifest_count;
+    struct place *listed;             /* what root lists an image with; by digest, then image */
+    size_t image_count, manifest_count, listed_count;
 };
 
 static int by_digest(const void *a, const void *b)
 {
     return digest_cmp(&((const struct place *)a)->digest, &((const struct place *)b)->digest);
+}
+
+static int by_digest_then_image(const void *a, const void *b)
+{
+    const struct place *x = a, *y = b;
+    int order = by_digest(x, y);
+
+    return order != 0 ? order : (x->image > y->image) - (x->image < y->image);
 }
 
 static int list_images(struct places *p, struct err *err)
@@ -91,28 +105,109 @@ static int list_images(struct places *p, struct err *err)
     return 0;
 }
 
-/* Manifests of images that nobody lists are none here. */
+static int add_listed(struct places *p, const struct digest *digest, uint32_t image,
+                      struct err *err)
+{
+    struct place *list = read_room(p->r, p->listed, p->listed_count, sizeof(*list), err);
+
+    if (list == NULL)
+        return -1;
+    p->listed = list;
+    list[p->listed_count++] = (struct place){*digest, image};
+    return 0;
+}
+
+static void sort_listed(struct places *p)
+{
+    if (p->listed_count > 0)
+        qsort(p->listed, p->listed_count, sizeof(*p->listed), by_digest_then_image);
+}
+
+static bool is_listed(const struct places *p, const struct digest *digest, uint32_t image)
+{
+    const struct place wanted = {*digest, image};
+
+    return p->listed_count > 0 && bsearch(&wanted, p->listed, p->listed_count, sizeof(wanted),
+                                          by_digest_then_image) != NULL;
+}
+
+/* The first of the places that were there before the attested ones came. */
+static size_t find_listed(const struct places *p, size_t count, const struct digest *digest)
+{
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (digest_cmp(&p->listed[middle].digest, digest) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* An index that an image is listed with names the manifests that its attestations are about. */
+static int list_attested(struct places *p, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(p->r->store, STORE_SET_read_evidence, ATTESTED);
+    const size_t count = p->listed_count;
+    struct digest in_index, subject;
+    int more;
+
+    while ((more = stmt_row(&st, err)) > 0) {
+        if (stmt_get_digest(&st, 0, &in_index, err) != 0 ||
+            stmt_get_digest(&st, 1, &subject, err) != 0)
+            return -1;
+        for (size_t i = find_listed(p, count, &in_index);
+             i < count && digest_eq(&p->listed[i].digest, &in_index); i++)
+            if (add_listed(p, &subject, p->listed[i].image, err) != 0)
+                return -1;
+    }
+    return more;
+}
+
+/* Anybody can write a manifest that names another's config: only those are an image's that a store
+ * of root's ever listed it with, itself or through its index. */
+static int list_listed(struct places *p, struct err *err)
+{
+    const struct fleet *f = p->r->f;
+
+    for (size_t i = 0; i < f->said_count; i++) {
+        const struct fleet_run *run = &f->said[i].digests;
+
+        for (uint32_t d = 0; f->said[i].root.store != FLEET_NONE && d < run->count; d++)
+            if (add_listed(p, &f->said_digests[run->first + d].digest, f->said[i].image, err) != 0)
+                return -1;
+    }
+    sort_listed(p);
+    if (list_attested(p, err) != 0)
+        return -1;
+    sort_listed(p);
+    return 0;
+}
+
+/* Manifests of images that nobody lists are none here, nor such as have other layers. */
 static int list_manifests(struct places *p, struct err *err)
 {
     AUTO(stmt_end) struct stmt st = stmt_use(p->r->store, STORE_SET_read_evidence, MANIFESTS);
-    struct place config, *list;
+    struct place config, manifest, *list;
     const struct place *image;
     int more;
 
     while ((more = stmt_row(&st, err)) > 0) {
-        if (stmt_get_digest(&st, 1, &config.digest, err) != 0)
+        if (stmt_get_digest(&st, 0, &manifest.digest, err) != 0 ||
+            stmt_get_digest(&st, 1, &config.digest, err) != 0)
             return -1;
         image = bsearch(&config, p->images, p->image_count, sizeof(config), by_digest);
-        if (image == NULL)
+        if (image == NULL || !is_listed(p, &manifest.digest, image->image) ||
+            stmt_get_int(&st, 2) != (int64_t)p->r->f->images[image->image].chain_count)
             continue;
         list = read_room(p->r, p->manifests, p->manifest_count, sizeof(*list), err);
         if (list == NULL)
             return -1;
         p->manifests = list;
-        list += p->manifest_count++;
-        list->image = image->image;
-        if (stmt_get_digest(&st, 0, &list->digest, err) != 0)
-            return -1;
+        list[p->manifest_count++] = (struct place){manifest.digest, image->image};
     }
     if (p->manifest_count > 0)
         qsort(p->manifests, p->manifest_count, sizeof(*p->manifests), by_digest);
@@ -148,7 +243,8 @@ static int read_of_manifests(struct reading *r, struct err *err)
     struct places p = {.r = r};
     int more = stmt_row(&st, err);
 
-    if (more > 0 && (list_images(&p, err) != 0 || list_manifests(&p, err) != 0))
+    if (more > 0 &&
+        (list_images(&p, err) != 0 || list_listed(&p, err) != 0 || list_manifests(&p, err) != 0))
         return -1;
     for (; more > 0; more = stmt_row(&st, err))
         if (manifest_row(&p, &st, err) != 0)
@@ -168,25 +264,36 @@ static bool layers_say_something(const struct fleet *f)
 
 /* A layer is believed where it says how many lie below it: a squashed image or another line may
  * hold it too. */
-static int read_of_layers(struct reading *r, struct err *err)
+static int layers_of(struct reading *r, uint32_t image, struct err *err)
 {
     const struct fleet *f = r->f;
+    int told = 0;
 
-    if (!layers_say_something(f))
+    for (uint32_t p = f->images[image].chain_count; p-- > 1 && told < ROWS_MAX;) {
+        uint32_t chain = f->images[image].chains[p];
+        uint32_t layer = chain != FLEET_NONE ? f->chains[chain].layer : FLEET_NONE;
+        struct fleet_evidence e = {.image = image,
+                                   .source = EVIDENCE_CONTENT_MANIFEST,
+                                   .role = EVIDENCE_OF_BASE,
+                                   .reference = "",
+                                   .layers = p};
+
+        if (layer == FLEET_NONE || f->layers[layer].base_layers != p)
+            continue;
+        if (add(r, &e, err) != 0)
+            return -1;
+        told++;
+    }
+    return 0;
+}
+
+static int read_of_layers(struct reading *r, struct err *err)
+{
+    if (!layers_say_something(r->f))
         return 0;
-    for (uint32_t i = 0; i < f->image_count; i++)
-        for (uint32_t p = 1; p < f->images[i].chain_count; p++) {
-            uint32_t chain = f->images[i].chains[p];
-            uint32_t layer = chain != FLEET_NONE ? f->chains[chain].layer : FLEET_NONE;
-            struct fleet_evidence e = {.image = i,
-                                       .source = EVIDENCE_CONTENT_MANIFEST,
-                                       .role = EVIDENCE_OF_BASE,
-                                       .reference = "",
-                                       .layers = p};
-
-            if (layer != FLEET_NONE && f->layers[layer].base_layers == p && add(r, &e, err) != 0)
-                return -1;
-        }
+    for (uint32_t i = 0; i < r->f->image_count; i++)
+        if (layers_of(r, i, err) != 0)
+            return -1;
     return 0;
 }
 
@@ -215,13 +322,16 @@ static int by_words(const void *a, const void *b)
 /* Several manifests of one image mostly say the same. */
 static size_t drop_doubles(struct fleet_evidence *list, size_t count)
 {
-    size_t kept = 0;
+    size_t kept = 0, first = 0; /* of this image and source */
 
     if (count > 0)
         qsort(list, count, sizeof(*list), by_words);
-    for (size_t i = 0; i < count; i++)
-        if (kept == 0 || by_words(&list[kept - 1], &list[i]) != 0)
+    for (size_t i = 0; i < count; i++) {
+        if (kept > 0 && by_image_then_source(&list[kept - 1], &list[i]) != 0)
+            first = kept;
+        if (kept == first || (by_words(&list[kept - 1], &list[i]) != 0 && kept - first < ROWS_MAX))
             list[kept++] = list[i];
+    }
     return kept;
 }
 

@@ -94,9 +94,9 @@ static int read_store(struct reading *r, uint32_t store, unsigned what, struct e
 /* What both ways of reading begin with. */
 static int read_common(struct reading *r, struct err *err)
 {
-    if (read_hosts(r, err) != 0 || read_content(r, err) != 0 || read_evidence(r, err) != 0)
+    if (read_hosts(r, err) != 0 || read_content(r, err) != 0 || read_listings(r, err) != 0)
         return -1;
-    return read_listings(r, err);
+    return read_evidence(r, err);
 }
 
 static int read_all(struct reading *r, struct err *err)

@@ -61,8 +61,9 @@ int read_one_host(const struct reading *reading, struct fleet *out, uint32_t hos
                   struct arena *arena, struct err *err);
 
 /* Marks in `said` (parallel to the fleet's) what a marked store (`stores`, parallel to the fleet's)
- * lists now, or ever did. */
-int read_said_by(const struct reading *reading, const bool *stores, bool *said, struct err *err);
+ * ever listed, up to `known_at_s` (0: until now). */
+int read_said_by(const struct reading *reading, const bool *stores, int64_t known_at_s, bool *said,
+                 struct err *err);
 
 /* Marks the hosts with a store that says of a chain that no image needs it; `hosts` is parallel to
  * the fleet's. */

@@ -12,7 +12,8 @@ static const char *const sql[] = {
     [PRESENCES_AT] = "SELECT store_id, listing_id, coalesce(since_s, from_s) FROM presence "
                      "WHERE store_id = ?1 AND from_s <= ?2 AND (gone_s IS NULL OR gone_s > ?2) "
                      "ORDER BY listing_id, from_s",
-    [LISTED_EVER] = "SELECT listing_id FROM presence WHERE store_id = ? ORDER BY listing_id",
+    [LISTED_EVER] = "SELECT listing_id FROM presence WHERE store_id = ? AND from_s <= ? "
+                    "ORDER BY listing_id",
 };
 const struct store_sql store_sql_presences = STORE_SQL(sql);
 
@@ -89,14 +90,15 @@ int read_presences_in(struct reading *r, uint32_t store, struct err *err)
 /* ---- who ever said what ---------------------------------------------------------------------- */
 
 /* *left: how many are not marked. */
-static int mark_listed(const struct reading *r, uint32_t store, bool *said, size_t *left,
-                       struct err *err)
+static int mark_listed(const struct reading *r, uint32_t store, int64_t until_s, bool *said,
+                       size_t *left, struct err *err)
 {
     AUTO(stmt_end) struct stmt st = stmt_use(r->store, STORE_SET_presences, LISTED_EVER);
     uint32_t listing;
     int more;
 
     stmt_int(&st, r->f->stores[store].id);
+    stmt_int(&st, until_s);
     while ((more = stmt_row(&st, err)) > 0) {
         if (read_reference(&r->listings, &st, 0, &listing, err) != 0)
             return -1;
@@ -106,24 +108,27 @@ static int mark_listed(const struct reading *r, uint32_t store, bool *said, size
     return more;
 }
 
-static bool is_marked(const bool *stores, const struct fleet_first *first)
+static bool is_marked(const bool *stores, const struct fleet_first *first, int64_t until_s)
 {
-    return first->store != FLEET_NONE && stores[first->store];
+    return first->store != FLEET_NONE && stores[first->store] && first->at_s <= until_s;
 }
 
 /* The first ones that listed it are known already: of thousands of marked stores that list the same
  * few are read. */
-int read_said_by(const struct reading *r, const bool *stores, bool *said, struct err *err)
+int read_said_by(const struct reading *r, const bool *stores, int64_t known_at_s, bool *said,
+                 struct err *err)
 {
+    const int64_t until_s = known_at_s != 0 ? known_at_s : INT64_MAX;
     const struct fleet *f = r->f;
     size_t left = 0;
 
     for (size_t i = 0; i < f->said_count; i++) {
-        said[i] = is_marked(stores, &f->said[i].root) || is_marked(stores, &f->said[i].user);
+        said[i] = is_marked(stores, &f->said[i].root, until_s) ||
+                  is_marked(stores, &f->said[i].user, until_s);
         left += !said[i];
     }
     for (uint32_t s = 0; s < f->store_count && left > 0; s++)
-        if (stores[s] && mark_listed(r, s, said, &left, err) != 0)
+        if (stores[s] && mark_listed(r, s, until_s, said, &left, err) != 0)
             return err_wrap(err, "read what trusted stores list");
     return 0;
 }

@@ -47,8 +47,8 @@ void *read_room(struct reading *r, void *list, size_t count, size_t size, struct
 /* The steps, in order. */
 int read_hosts(struct reading *r, struct err *err);
 int read_content(struct reading *r, struct err *err);
-int read_evidence(struct reading *r, struct err *err);
 int read_listings(struct reading *r, struct err *err);
+int read_evidence(struct reading *r, struct err *err);
 
 /* The counters, then the presence of hosts that could not confirm an unconfirmed config
  * (coverage.h), where there is such a config. */

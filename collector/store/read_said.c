@@ -9,8 +9,16 @@ enum { LISTINGS, LISTING_NAMES, LISTING_DIGESTS, FIRSTS, KIND_OF };
 static const char *const sql[] = {
     [LISTINGS] = "SELECT id, image_id, unpacked, parent_id FROM listing ORDER BY id",
     [LISTING_NAMES] = "SELECT listing_id, name_id FROM listing_name ORDER BY listing_id, name_id",
-    [LISTING_DIGESTS] = ("SELECT listing_id, name_id, digest FROM listing_repo_digest "
-                         "ORDER BY listing_id, name_id, digest"),
+    /* A manifest has one config. One that is only a host's word (document.state) disproves nothing.
+     */
+    [LISTING_DIGESTS] = ("SELECT d.listing_id, d.name_id, d.digest, "
+                         "  i.identity = 1 AND EXISTS ("
+                         "    SELECT 1 FROM manifest m JOIN document o ON o.kind = 2 "
+                         "                                            AND o.digest = m.digest "
+                         "    WHERE m.digest = d.digest AND m.config <> i.digest AND o.state = 1) "
+                         "FROM listing_repo_digest d JOIN listing l ON l.id = d.listing_id "
+                         "JOIN image i ON i.id = l.image_id "
+                         "ORDER BY d.listing_id, d.name_id, d.digest"),
     [FIRSTS] = "SELECT listing_id, of_root, store_id, at_s FROM listing_first",
     [KIND_OF] = "SELECT min(kind) FROM document WHERE kind IN (2, 3) AND digest = ?",
 };
@@ -69,6 +77,7 @@ static int listing_digest_row(struct reading *r, const struct stmt *st, struct e
         read_reference(&r->names, st, 1, &list->repository, err) != 0 ||
         stmt_get_digest(st, 2, &list->digest, err) != 0)
         return -1;
+    list->disproved = stmt_get_int(st, 3) != 0;
     read_extend(&f->said[listing].digests, f->said_digest_count++);
     return 0;
 }

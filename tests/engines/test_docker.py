@@ -14,7 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 from archive import Layer, config, save  # noqa: E402
 from docker_engine import LIMITS, Docker, chain_ids, du  # noqa: E402
-from harness import Census, Results, World, run, stop, wait_for  # noqa: E402
+from harness import Census, Results, World, normal, run, stop, wait_for  # noqa: E402
 from recorder import Recorder  # noqa: E402
 from registry import Registry  # noqa: E402
 
@@ -157,7 +157,7 @@ class Pair:
         """Every column against its oracle, once the answer has caught up with the engine."""
         self.mark()
         oracle = self.docker.inspect_all()
-        expected = {i: sorted(o["RepoTags"] or []) for i, o in oracle.items()}
+        expected = {i: sorted(map(normal, o["RepoTags"] or [])) for i, o in oracle.items()}
 
         def caught_up():
             space = self.census.json("host", "real")["space"]
@@ -284,7 +284,7 @@ def compare_with_registry(pair, repository):
         raw = run(["skopeo", "inspect", "--tls-verify=false", "--raw", *words,
                    f"docker://{repository}:1"])
         return "sha256:" + hashlib.sha256(raw.encode()).hexdigest()
-    row = next(r for r in pair.images().values() if f"{repository}:1" in r["names"])
+    row = next(r for r in pair.images().values() if normal(f"{repository}:1") in r["names"])
     pair.results.equal("image ID is the digest of the config that skopeo fetches", row["image_id"],
                        fetched("--config"))
     pair.results.check("its repo digest is that of the manifest that skopeo fetches",

@@ -11,7 +11,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 from compare import chain_ids  # noqa: E402
 from docker_engine import Docker  # noqa: E402
-from harness import Census, Results, World, run, stop, wait_for  # noqa: E402
+from harness import Census, Results, World, normal, run, stop, wait_for  # noqa: E402
 from lineage_images import Lineages  # noqa: E402
 from oci_engine import Layout  # noqa: E402
 from podman_engine import Podman, own_cache, own_mounts  # noqa: E402
@@ -69,8 +69,9 @@ class Rig:
 
     def seen(self):
         """{host: {image: {name}}} by the engines."""
-        return {"web": self.docker.truth().names, "build": self.podman.truth().names,
-                "lab": self.users.truth().names, "shelf": self.layout.truth().names}
+        engines = {"web": self.docker, "build": self.podman, "lab": self.users, "shelf": self.layout}
+        return {host: {image: set(map(normal, names)) for image, names in engine.truth().names.items()}
+                for host, engine in engines.items()}
 
     def layers(self):
         """{image ID: diffIDs} by the engines."""

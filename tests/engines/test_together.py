@@ -13,7 +13,7 @@ from broken import damage  # noqa: E402
 from compare import Scan, chain_ids, names  # noqa: E402
 from containerd_engine import Containerd  # noqa: E402
 from docker_engine import Docker  # noqa: E402
-from harness import Census, Results, World, stop, wait_for  # noqa: E402
+from harness import Census, Results, World, normal, stop, wait_for  # noqa: E402
 from images import image_set  # noqa: E402
 from oci_engine import Layout  # noqa: E402
 from podman_engine import Podman, User  # noqa: E402
@@ -185,7 +185,7 @@ def by_name(truths):
     for images in truths.values():
         for image, known in images.items():
             for name in known:
-                found.setdefault(name, set()).add(image)
+                found.setdefault(normal(name), set()).add(image)
     return found
 
 

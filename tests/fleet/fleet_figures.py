@@ -2,6 +2,7 @@
 
 import os
 import re
+import sqlite3
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -13,6 +14,7 @@ from real_fleet import diff_of  # noqa: E402
 PASSING = {"generated_at", "age_days", "address", "first_seen", "last_seen", "size_state"}
 FIRST_SEEN = re.compile(r" as of \d{4}-\d\d-\d\d$")
 ANSWERS = (("summary",), ("bases",), ("duplicates", "--by", "layer"), ("images",), ("layers",), ("hosts",))
+OF_LINEAGE = {"summary", "bases", "images"}
 
 
 def ledger_of(truth):
@@ -62,9 +64,20 @@ def lasting(answer):
     return FIRST_SEEN.sub(" as of then", answer) if isinstance(answer, str) else answer
 
 
+def unknown_configs(census):
+    """Images that left before a host sent their config: whether they are somebody's base is not known."""
+    with sqlite3.connect(f"file:{census.db}?mode=ro", uri=True) as db:
+        return db.execute("SELECT count(*) FROM image WHERE parsed = 0").fetchone()[0]
+
+
 def compare_answers(equal, census, other):
-    """Every answer of one database with the other's."""
+    """Every answer of one database with the other's. What images stand on follows from all images that
+    ever were, so such answers are compared where both databases know the same ones."""
+    unknown = [unknown_configs(census), unknown_configs(other)]
     for words in ANSWERS:
         words = (*words, "--fresh-within", "1d")
+        if any(unknown) and words[0] in OF_LINEAGE:
+            print(f"{words[0]}: not compared, as the databases know all configs but {unknown}", flush=True)
+            continue
         equal(f"{words[0]} as of the fleet that was played", lasting(census.json(*words)),
               lasting(other.json(*words)))

@@ -27,6 +27,12 @@ def value_of(os_release, key):
     return ""
 
 
+def normal(name):
+    """A name of Docker Hub, as these files have it, in its normal form."""
+    registry, _, rest = name.partition("/")
+    return f"{registry}/library/{rest}" if registry == "docker.io" and "/" not in rest else name
+
+
 class Image:
     def __init__(self, line):
         config = json.loads(line["config"])
@@ -34,7 +40,8 @@ class Image:
         self.id = "sha256:" + hashlib.sha256(line["config"].encode()).hexdigest()
         self.platform = "/".join(config[k] for k in ("os", "architecture", "variant") if config.get(k))
         self.created = config["created"]
-        self.names = line["names"]
+        self.listed = line["names"]  # as hosts say them
+        self.names = [normal(name) for name in self.listed]
         self.repo_digest = line["manifest"]
         self.layers = tuple(layer[0] for layer in line["layers"])
         self.empty = [layer[2] == 0 for layer in line["layers"]]
@@ -95,8 +102,12 @@ class Lineage:
         return next((c for c in reversed(image.line()[:-1]) if c in self.ending), None)
 
     def branch(self, image):
-        """The longest chain below the image's own that lines leave in different directions, or None."""
-        return next((c for c in reversed(image.line()[:-1]) if len(self.above[c]) > 1), None)
+        """The longest chain below the image's own that lines leave in different directions, and that is
+        longer than a named core build, or None."""
+        kind, core = self.core(image)
+        floor = len(core) if kind == "named" else 0
+        return next((c for c in reversed(image.line()[:-1])
+                     if len(self.above[c]) > 1 and len(c) > floor), None)
 
     def ties(self, image):
         """How many images end at the nearest base; 0 without one."""
@@ -105,7 +116,7 @@ class Lineage:
 
     def twins(self):
         """{image: names that others of exactly its layers have, and it has not}, where there are such."""
-        return {image.name: {name for other in group for name in other.names} - set(image.names)
+        return {image.name: {name for other in group for name in other.listed} - set(image.listed)
                 for group in self.ending.values() if len(group) > 1 for image in group}
 
     def os_release(self, chain):

@@ -98,7 +98,7 @@ class Test:
         with open(fleet.catalogue.path, encoding="utf-8") as f, open(wrong, "w", encoding="utf-8") as out:
             for line in f:
                 image = json.loads(line)
-                image["layers"] = [[d, size + (d == diff)] for d, size in image["layers"]]
+                image["layers"] = [[d, size + (d == diff), *more] for d, size, *more in image["layers"]]
                 out.write(json.dumps(image) + "\n")
         misses = Misses()
         compare(misses.equal, self.load("wrong-bytes", fleet, wrong), fleet)

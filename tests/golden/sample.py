@@ -83,11 +83,11 @@ def web(db, name, zone):
     host = db.host(name, labels={"zone": zone})
     store = db.store(host, key=name)
     i = db.images
-    db.put(store, i["debian:12"], ["debian:12"],
-           repo_digests=[("debian", digest("manifest debian:12"))])
-    db.put(store, i["nginx"], ["nginx:1.25"])
-    db.put(store, i["shop"], ["shop:4", "registry.example.com/shop:4.1"])
-    db.put(store, i["api"], ["api:2"])
+    db.put(store, i["debian:12"], ["docker.io/library/debian:12"],
+           repo_digests=[("docker.io/library/debian", digest("manifest debian:12"))])
+    db.put(store, i["nginx"], ["docker.io/library/nginx:1.25"])
+    db.put(store, i["shop"], ["docker.io/library/shop:4", "registry.example.com/shop:4.1"])
+    db.put(store, i["api"], ["docker.io/library/api:2"])
     db.container(store, f"{name}-shop", i["shop"], kube_namespace="shop", kube_pod=f"{name}-0")
     db.container(store, f"{name}-api", i["api"], STOPPED)
     measure(db, store, DEB, NGINX, SHOP, API)
@@ -105,14 +105,14 @@ def build_host(db):
     podman = db.store(host, key="build podman", engine="podman", owner=1000, driver="overlay",
                       root="/home/ci/.local/share/containers/storage")
     i = db.images
-    db.put(docker, i["shop2"], ["shop:4"])
+    db.put(docker, i["shop2"], ["docker.io/library/shop:4"])
     db.put(docker, i["nginx"], parent=i["debian:12"])
     db.put(docker, i["debian:12"], [])
-    db.put(docker, i["debian:12 old"], ["debian:12"], since=700000,
-           repo_digests=[("debian", digest("manifest debian:12 old"))])
+    db.put(docker, i["debian:12 old"], ["docker.io/library/debian:12"], since=700000,
+           repo_digests=[("docker.io/library/debian", digest("manifest debian:12 old"))])
     db.put(docker, i["cart"], ["registry.example.com/cart:7"])
     db.put(docker, i["ruby"], ["registry.example.com/ruby:3"])
-    db.put(docker, i["shop"], ["shop:4"], since=500000, gone=db.now - 4000,
+    db.put(docker, i["shop"], ["docker.io/library/shop:4"], since=500000, gone=db.now - 4000,
            gone_after=db.now - 4300)
     db.put(docker, i["mystery"], ["registry.example.com/mystery:1"])
     db.put(podman, i["debian:12"], ["docker.io/library/debian:12"])
@@ -134,11 +134,11 @@ def make(path, now=None):
     build_host(db)
     edge = db.host("edge-1", silent=7200)
     silent = db.store(edge, key="edge", state=3, error="permission denied")
-    db.put(silent, db.images["alpine"], ["alpine:3.19"])
+    db.put(silent, db.images["alpine"], ["docker.io/library/alpine:3.19"])
     db.problem(silent, "image/overlay2/repositories.json", "permission denied")
     db.event(edge, "host-renamed", "edge-01", "edge-1", ago=90000)
     retired = db.store(db.host("old-1", silent=2_000_000, retired=db.now - 800_000), key="old")
-    db.put(retired, db.images["nginx"], ["nginx:1.25"])
+    db.put(retired, db.images["nginx"], ["docker.io/library/nginx:1.25"])
     db.close()
 
 

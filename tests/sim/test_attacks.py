@@ -19,7 +19,7 @@ sys.path.insert(0, HERE)
 import docker_store  # noqa: E402
 import python_client  # noqa: E402
 from archive import Layer  # noqa: E402
-from harness import Census, Results, World, stop, wait_for  # noqa: E402
+from harness import Census, Results, World, normal, stop, wait_for  # noqa: E402
 from h2_by_hand import (CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, NO_ERROR, PING,  # noqa: E402
                         PREFACE, PRIORITY, RST, SETTINGS, WINDOW, connected, frame, grpc_message, literal,
                         request)
@@ -41,7 +41,7 @@ class Bystander:
 
     def add(self, name):
         self.store.add([Layer().file("data", name.encode())], [name])
-        wait_for(f"{name} in the answer", lambda: any(name in row["names"]
+        wait_for(f"{name} in the answer", lambda: any(normal(name) in row["names"]
                                                       for row in self.census.json("images")["rows"]), 20)
 
     def well(self, results):

@@ -30,6 +30,7 @@ PRESENT = """SELECT count(DISTINCT n.image_id) FROM image_now n JOIN image i ON 
              WHERE i.parsed = 1"""
 HELD = """SELECT count(DISTINCT n.host_id) FROM image_now n JOIN image i ON i.id = n.image_id
           WHERE i.parsed = 1"""
+ENROLLED_DAYS = ["2017-03-21", "2018-06-01", "2019-01-01", "2019-01-01", "2020-05-05"]
 
 
 def effective(weights):
@@ -159,6 +160,40 @@ def check_as_of(results, command):
                   [(1, 1, None, None)])
 
 
+def make_enrolled(path):
+    """Everything was heard of on one day: five builds of one tag, two of them made on one day."""
+    db = CensusDb(path, int(time.time()))
+    for i, day in enumerate(ENROLLED_DAYS):
+        db.layer(f"old {i}", 1000, os_release=DEBIAN)
+        db.image(f"old {i}", [f"old {i}"], created=f"{day}T0{i}:00:00Z")
+        db.image(f"shop {i}", [f"old {i}", f"shop {i}"])
+        store = db.store(db.host(f"host-{i}"), key=str(i))
+        db.put(store, db.images[f"old {i}"], ["docker.io/library/debian:8"], since=1000,
+               repo_digests=[("docker.io/library/debian", digest(f"index {i}"))])
+        db.put(store, db.images[f"shop {i}"], [f"docker.io/acme/shop:{i}"], since=1000)
+    db.close()
+
+
+def check_enrolled(results, command):
+    rows = {row["base"]: row for row in command.ask("bases")["rows"]}
+    chains = {row["chain_id"][7:19] for row in rows.values()}
+    alike = {title.rpartition(", ")[2] for title in rows if ", " in title}
+    results.equal("builds that were heard of on one day are told apart by the day when they were made",
+                  sorted(title.partition(", ")[0] for title in rows),
+                  ["debian:8"] + [f"debian:8 of {day}" for day in ENROLLED_DAYS[:-1]])
+    results.check("and by their chains where that is the same day", len(alike) == 2 and alike < chains,
+                  str(sorted(rows)))
+    answer = command.ask("lineage", "acme/shop:0")
+    results.check("the sentence has the same title",
+                  answer["sentence"].startswith("acme/shop:0 stands on debian:8 of 2017-03-21 (1 of 2 layers), "),
+                  answer["sentence"])
+    results.equal("and so do images", sorted({row["core"] for row in command.ask("images")["rows"]}),
+                  sorted(rows))
+    results.equal("names stay in normal form in JSON, and titles are familiar",
+                  (answer["image"]["names"], answer["image"]["core"]),
+                  (["docker.io/acme/shop:0"], "debian:8 of 2017-03-21"))
+
+
 def main():
     results = Results("bases")
     program = os.path.join(sys.argv[1], "collector", "layercensus")
@@ -169,6 +204,9 @@ def main():
         command = Command(program, path)
         for check in (check_bases, check_lineage, check_builders, check_as_of):
             check(results, command)
+        path = os.path.join(folder, "enrolled.db")
+        make_enrolled(path)
+        check_enrolled(results, Command(program, path))
     results.finish()
 
 

@@ -11,6 +11,8 @@ and the exit status of each.
 import hashlib
 import json
 import os
+import shlex
+import subprocess
 import sys
 import tempfile
 import threading
@@ -25,6 +27,7 @@ from test_reports import Command
 
 DEBIAN = "ID=debian\nVERSION_ID=12\n"
 HUB = "docker.io/library/"
+HOSTILE = "arm;touch 'x y' $(id)\x1b[2J"
 
 
 def make_fleet(path):
@@ -35,6 +38,10 @@ def make_fleet(path):
     db.image("arm", ["arm"], arch="arm64")
     db.image("shop", ["good", "shop"])
     db.image("blank")
+    for name in ("one", "two"):
+        db.image(name, [name], arch=HOSTILE)
+    db.image("odd", ["odd"])
+    db.db.execute("UPDATE chain SET digest = ? WHERE id = ?", (digest("of nothing"), db.chain(["odd"])[0]))
     first = db.store(db.host("web-1"), key="1")
     second = db.store(db.host("web-2"), key="2")
     user = db.store(db.host("dev-1"), key="3", owner=1000)
@@ -48,6 +55,9 @@ def make_fleet(path):
     db.put(second, db.images["good"], [HUB + "debian:latest"],
            repo_digests=[(HUB + "debian", digest("good"))])
     db.put(first, db.images["blank"], [HUB + "blank:1"])
+    db.put(first, db.images["one"], [HUB + "hostile:1"])
+    db.put(second, db.images["two"], [HUB + "hostile:1"])
+    db.put(first, db.images["odd"], [HUB + "odd:1"])
     db.close()
 
 
@@ -67,6 +77,11 @@ def make_layout(folder):
     manifest["annotations"] = {"org.opencontainers.image.ref.name": "9"}
     with open(os.path.join(folder, "index.json"), "w", encoding="utf-8") as f:
         json.dump({"schemaVersion": 2, "manifests": [manifest]}, f)
+
+
+def db_id(name):
+    """The ID of an image of make_fleet()."""
+    return "sha256:" + digest(f"image {name}").hex()
 
 
 def rows_of(command):
@@ -101,17 +116,37 @@ def check_fleet(results, command):
     for name, why in (("nobody:1", "no image in the fleet"), ("blank:1", "config")):
         run = command.run("catalogue", "add", name)
         results.check(f"{name} is refused", run.returncode == 3 and why in run.stderr, run.stderr)
+    run = command.run("catalogue", "add", "odd:1")
+    results.check("layers that do not make their chain are no base",
+                  run.returncode == 3 and "not those of its chain" in run.stderr, run.stderr)
+    results.equal("and nothing was written", len(rows_of(command)), 2)
+    run = command.run("catalogue", "add", "debian:12@" + db_id("good"), "--family", "")
+    results.check("an empty family takes the old one away",
+                  "changed" in run.stderr and rows_of(command)[(debian, "linux/amd64", chain_of("good"))]["family"]
+                  is None, run.stderr)
+    run = command.run("catalogue", "add", "registry.example.com/shop", "nobody:1", "blank:1")
+    results.check("of several names the first that is nowhere is told, and none added",
+                  run.returncode == 3 and "nobody:1" in run.stderr and len(rows_of(command)) == 2, run.stderr)
+    shop = db_id("shop")
+    run = command.run("catalogue", "add", shop[7:20], "debian@" + db_id("good"), "registry.example.com/shop:1")
+    results.check("several names are taken in their order", run.returncode == 0 and
+                  [line.split(",")[0] for line in run.stderr.splitlines()] ==
+                  ["added registry.example.com/shop:1", "added " + HUB + "debian@" + db_id("good"),
+                   "already there: registry.example.com/shop:1"], run.stderr)
+    results.check("and can be read again", len(rows_of(command)) == 4, repr(rows_of(command)))
+    command.run("catalogue", "remove", "registry.example.com/shop", "debian@" + db_id("good"))
+    results.equal("what a digest calls is removed by it", len(rows_of(command)), 2)
     run = command.run("catalogue", "add")
     results.equal("nothing to add is wrong usage", run.returncode, 2)
 
 
-def check_several(results, command, db):
+def check_several(results, command):
     """A name of two images is asked back, with the answers ready to be typed."""
     latest = HUB + "debian:latest"
     run = command.run("catalogue", "add", "debian:latest")
-    wanted = [line for line in run.stderr.splitlines() if db.image_id("new") in line]
+    wanted = [line for line in run.stderr.splitlines() if db_id("new") in line]
     results.check("two images of one name are not guessed",
-                  run.returncode == 2 and len(wanted) == 1 and db.image_id("good") in run.stderr, run.stderr)
+                  run.returncode == 2 and len(wanted) == 1 and db_id("good") in run.stderr, run.stderr)
     run = command.run(*wanted[0].split("#")[0].split()[1:])
     results.equal("the answer can be typed as it stands", run.returncode, 0)
     results.check("it is the one that was meant",
@@ -119,7 +154,58 @@ def check_several(results, command, db):
                   repr(rows_of(command)))
     run = command.run("catalogue", "add", "debian:12")
     results.check("what others call a name of the catalogue is asked back too",
-                  run.returncode == 2 and db.image_id("evil") in run.stderr and "seen" in run.stderr, run.stderr)
+                  run.returncode == 2 and db_id("evil") in run.stderr and "seen" in run.stderr, run.stderr)
+
+
+def check_hostile(results, command, folder):
+    """A line that is ready to be typed holds nothing that the shell runs, whatever an image says."""
+    run = command.run("catalogue", "add", "hostile:1")
+    lines = [line for line in run.stderr.splitlines() if "catalogue add" in line]
+    results.check("no text of an image reaches the terminal as it is",
+                  len(lines) == 2 and "\x1b" not in run.stderr, run.stderr)
+    words = shlex.split(lines[0], comments=True)
+    results.equal("the platform is one word", words[3:], [words[3], "--platform",
+                                                          "linux/" + HOSTILE.replace("\x1b", "?")])
+    shell = subprocess.run(["sh", "-c", lines[0].replace("layercensus", "echo", 1)], cwd=folder, timeout=60,
+                           stdout=subprocess.PIPE, text=True, check=False)
+    results.check("a shell runs none of it", "$(id)" in shell.stdout and not os.path.exists(
+        os.path.join(folder, "x y")), shell.stdout)
+
+
+def check_usage(results, command, folder):
+    """What cannot be meant is said, and does nothing."""
+    refused = {"a time when nothing was": (("--as-of", "1970-01-01", "bases"), 2, "between 1970 and now"),
+               "adding to the past": (("--as-of", "1h", "catalogue", "add", "debian:12"), 2, "changes what holds"),
+               "trust in the past": (("--as-of", "1h", "catalogue", "trust", "registry", "x.io"), 2, "changes what"),
+               "adding from nothing": (("catalogue", "add", "--from", ""), 2, "found nothing"),
+               "a layout of nothing": (("catalogue", "add", "--from", "oci:"), 2, "expected oci:FOLDER"),
+               "history of some hosts": (("--label", "a=b", "history"), 2, "whole fleet"),
+               "a policy's history of some": (("--label", "a=b", "policy", "history"), 2, "policy history tells"),
+               "a white list of nothing": (("--label", "a=b", "policy", "init"), 3, "no image lies on any host")}
+    for what, (words, status, text) in refused.items():
+        run = command.run(*words)
+        results.check(f"{what} is refused", run.returncode == status and text in run.stderr and not run.stdout,
+                      f"{run.returncode}: {run.stderr}{run.stdout}")
+    answer = command.ask("--label", "nobody=x", "images")
+    results.equal("a label that nobody has is noted", answer["notes"], ["No host has the label nobody=x."])
+    results.check("history reads no fleet, and says no coverage of one",
+                  command.ask("history", "--require-complete")["coverage"] is None)
+    program = [command.program, "--db", command.database, "policy"]
+    run = subprocess.run([*program, "check", "-"], input="mode: white list\nrules: []\n", capture_output=True,
+                         text=True, timeout=60, check=False)
+    results.check("a policy is read from standard input", run.returncode == 1 and run.stdout, run.stderr)
+    run = subprocess.run([*program, "check", "-"], input="mode: [\n", capture_output=True, text=True,
+                         timeout=60, check=False)
+    results.check("where it is wrong there is told", run.returncode == 2 and "standard input:2:1" in run.stderr,
+                  run.stderr)
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        run = subprocess.run([*program, "init"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
+                             check=False)
+    results.check("a full disk is named", run.returncode == 3 and "No space left" in run.stderr, run.stderr)
+    os.symlink(os.path.join(folder, "nowhere"), os.path.join(folder, "link.yaml"))
+    run = command.run("--catalogue", os.path.join(folder, "link.yaml"), "bases")
+    results.check("a link to nothing is no empty catalogue", run.returncode == 3 and
+                  "link.yaml: a link that leads to nothing" in run.stderr, run.stderr)
 
 
 def check_files(results, command, folder):
@@ -131,6 +217,7 @@ def check_files(results, command, folder):
                   run.returncode == 2 and "catalogue add NAME:TAG" in run.stderr, run.stderr)
     run = command.run("catalogue", "add", "suse:9", "--from", f"oci:{layout}:9")
     results.equal("a layout's image is added", run.returncode, 0)
+    results.check("with the folder that it is from", f"from oci:{os.path.realpath(layout)}" in run.stderr, run.stderr)
     row = [row for key, row in rows_of(command).items() if key[0] == HUB + "suse:9"][0]
     results.equal("it is on no host", (row["platform"], row["known_in_fleet"], row["hosts"]),
                   ("linux/s390x", False, 0))
@@ -180,14 +267,6 @@ def check_trust(results, command, path):
                   run.returncode == 2 and "did you mean \"trust\"" in run.stderr, run.stderr)
 
 
-class Ids:
-    """Image IDs by the names that make_fleet() gives."""
-
-    @staticmethod
-    def image_id(name):
-        return "sha256:" + digest(f"image {name}").hex()
-
-
 def main():
     results = Results("catalogue")
     with tempfile.TemporaryDirectory() as folder:
@@ -195,7 +274,9 @@ def main():
         make_fleet(path)
         command = Command(os.path.join(sys.argv[1], "collector", "layercensus"), path)
         check_fleet(results, command)
-        check_several(results, command, Ids)
+        check_several(results, command)
+        check_hostile(results, command, folder)
+        check_usage(results, command, folder)
         check_files(results, command, folder)
         check_trust(results, command, folder)
     results.finish()

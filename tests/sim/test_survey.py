@@ -46,11 +46,9 @@ def next_survey(census):
 def told_lines(census):
     """The same from the command: rows of images whose config is known."""
     rows = census.json("images")["rows"]
-    return {row["image_id"]: (row["core_kind"], row["core"], (row["base_names"] or [""])[0],
-                              row["base_layers"], row["base_method"] or "",
-                              row["base_confidence"] or "", row["family"] or "",
-                              row["version"] or "")
-            for row in rows if row["core_kind"]}
+    keys = ("core_kind", "core", "base", "base_layers", "base_method", "base_confidence", "family",
+            "version")
+    return {row["image_id"]: tuple(row[key] for key in keys) for row in rows if row["core_kind"]}
 
 
 def figures(census, report, sheet):
@@ -84,6 +82,9 @@ def follow_files(results, census, policy):
                                                       open(census.process.log, encoding="utf-8").read()))
     results.check("a policy that went bad is told with line and column", log is not None)
     before = survey(census)
+    time.sleep(1.0)
+    with open(census.process.log, encoding="utf-8") as f:
+        results.equal("once, not at each interval", f.read().count("survey-failed"), 1)
     with open(policy, "w", encoding="utf-8") as f:
         f.write(WHITE_LIST)
     after = next_survey(census)

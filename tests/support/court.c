@@ -19,6 +19,7 @@ void court_open(struct court *r, enum policy_mode mode)
     maker_open(&r->m);
     r->m.fleet.said = r->said;
     r->m.fleet.said_digests = r->said_digests;
+    r->m.fleet.evidence = r->evidence;
     r->catalogue = (struct catalogue){.bases = r->bases, .namers = r->namers};
     r->policy = (struct policy){
         .path = "test", .mode = mode, .rules = r->rules, .exceptions = r->exceptions};
@@ -49,9 +50,26 @@ void court_say(struct court *r, uint32_t store, uint32_t image, const char *name
     }
     if (repository != NULL) {
         said->digests = (struct fleet_run){(uint32_t)f->said_digest_count, 1};
-        r->said_digests[f->said_digest_count++] = (struct fleet_said_digest){
-            maker_name(&r->m, repository), digest_of(manifest, strlen(manifest))};
+        r->said_digests[f->said_digest_count++] =
+            (struct fleet_said_digest){.repository = maker_name(&r->m, repository),
+                                       .digest = digest_of(manifest, strlen(manifest))};
     }
+}
+
+void court_declare(struct court *r, uint32_t image, const char *reference)
+{
+    struct fleet *f = &r->m.fleet;
+    struct fleet_run *run = &f->images[image].evidence;
+
+    check(f->evidence_count < COURT_MAX &&
+          (run->count == 0 || run->first + run->count == f->evidence_count));
+    if (run->count++ == 0)
+        run->first = (uint32_t)f->evidence_count;
+    r->evidence[f->evidence_count++] = (struct fleet_evidence){.image = image,
+                                                               .source = EVIDENCE_LABEL,
+                                                               .role = EVIDENCE_OF_BASE,
+                                                               .reference = reference,
+                                                               .layers = FLEET_UNKNOWN};
 }
 
 void court_trust(struct court *r, const char *host)
@@ -138,7 +156,7 @@ void court_begin(struct court *r)
             catalogue_trusts_store(&r->catalogue, f->hosts[s->host].name, s->root, s->owner);
     }
     must(naming_compute(&r->naming, f, &r->catalogue, trusted, 0, r->m.arena, &err), &err);
-    r->lineage.naming = &r->naming;
+    must(lineage_compute(&r->lineage, f, &r->catalogue, &r->naming, 0, r->m.arena, &err), &err);
     r->facts = (struct policy_facts){.f = f,
                                      .catalogue = &r->catalogue,
                                      .lineage = &r->lineage,

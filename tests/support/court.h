@@ -23,6 +23,7 @@ struct court {
     struct policy policy;
     struct policy_rule rules[COURT_MAX];
     struct policy_exception exceptions[COURT_MAX];
+    struct fleet_evidence evidence[COURT_MAX];
     struct policy_origin image_origins[COURT_MAX], layer_origins[COURT_MAX];
     size_t image_origin_count, layer_origin_count;
     struct naming naming;
@@ -39,6 +40,9 @@ void court_close(struct court *r);
  * name. The digest is that of the text `manifest`. */
 void court_say(struct court *r, uint32_t store, uint32_t image, const char *name,
                const char *repository, const char *manifest);
+
+/* A label of the image declares this base; all of one image come one after the other. */
+void court_declare(struct court *r, uint32_t image, const char *reference);
 
 /* The operator trusts this host's root to name. */
 void court_trust(struct court *r, const char *host);

@@ -146,7 +146,7 @@ uint32_t maker_name(struct fleet_maker *m, const char *text)
         if (strcmp(m->names[i].text, text) == 0)
             return i;
     i = next(&m->fleet.name_count);
-    m->names[i].text = text;
+    check(fleet_name_set(&m->names[i], text, m->arena, NULL) == 0);
     return i;
 }
 

@@ -57,6 +57,16 @@ def describe(got, expected):
     return f"got {got!r}, expected {expected!r}"[:1500]
 
 
+def normal(name):
+    """An image's name in normal form, as answers have it: "debian:12" is docker.io/library/debian:12."""
+    first, slash, rest = name.partition("/")
+    if not slash or not ("." in first or ":" in first or first == "localhost"):
+        first, rest = "docker.io", name
+    elif first == "index.docker.io":
+        first = "docker.io"
+    return f"{first}/library/{rest}" if first == "docker.io" and "/" not in rest else f"{first}/{rest}"
+
+
 class World:
     """A temporary folder and the processes started in it; leaving it ends them, by pid."""
 

@@ -53,7 +53,9 @@ struct fleet_said *lineage_rig_pull(struct lineage_rig *r, uint32_t store, uint3
     check(f->said_digest_count < MAKER_MAX);
     said->digests = (struct fleet_run){(uint32_t)f->said_digest_count, 1};
     r->said_digests[f->said_digest_count++] = (struct fleet_said_digest){
-        maker_name(&r->m, repository), digest_of(manifest, strlen(manifest))};
+        .repository = maker_name(&r->m, repository),
+        .digest = digest_of(manifest, strlen(manifest)),
+    };
     return said;
 }
 

@@ -133,6 +133,48 @@ static void a_file_that_is_not_there_is_an_empty_catalogue_unless_it_must_exist(
     assert_int_equal(f->c.base_count, 0);
 }
 
+static int change_nothing(struct catalogue *c, void *data, struct arena *arena, struct err *err)
+{
+    (void)c;
+    (void)data;
+    (void)arena;
+    (void)err;
+    return 0;
+}
+
+static void a_new_file_is_for_the_owner_and_the_group_of_the_folder(void **state)
+{
+    const mode_t before = umask(0077);
+    struct fixture *f = *state;
+    char lock[PATH_MAX];
+    struct stat folder, st;
+    struct err err;
+
+    assert_ok(catalogue_edit(f->path, change_nothing, NULL, f->arena, &err));
+    umask(before);
+    assert_int_equal(stat(f->dir.path, &folder), 0);
+    assert_int_equal(stat(f->path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0640);
+    assert_int_equal(st.st_gid, folder.st_gid);
+    assert_int_equal(stat(tempdir_path(&f->dir, "catalogue.yaml.lock", lock), &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0640);
+    assert_int_equal(chmod(lock, 0440), 0); /* another user's: it can only be read */
+    assert_ok(catalogue_edit(f->path, change_nothing, NULL, f->arena, &err));
+}
+
+static void a_link_that_leads_to_nothing_is_no_empty_catalogue(void **state)
+{
+    struct fixture *f = *state;
+    char link[PATH_MAX];
+    struct err err;
+
+    assert_int_equal(symlink("nowhere.yaml", tempdir_path(&f->dir, "link.yaml", link)), 0);
+    assert_fails(catalogue_read(&f->c, link, false, f->arena, &err), ERR_IO,
+                 "link.yaml: a link that leads to nothing");
+    assert_fails(catalogue_edit(link, change_nothing, NULL, f->arena, &err), ERR_IO,
+                 "link.yaml: a link that leads to nothing");
+}
+
 static void writing_keeps_head_mode_and_link(void **state)
 {
     struct fixture *f = *state;
@@ -144,8 +186,7 @@ static void writing_keeps_head_mode_and_link(void **state)
     tempdir_write_text(&f->dir, "catalogue.yaml", whole);
     assert_int_equal(chmod(f->path, 0640), 0);
     assert_int_equal(symlink("catalogue.yaml", tempdir_path(&f->dir, "link.yaml", link)), 0);
-    assert_ok(catalogue_read(&f->c, link, true, f->arena, &err));
-    assert_ok(catalogue_write(&f->c, link, &err));
+    assert_ok(catalogue_edit(link, change_nothing, NULL, f->arena, &err));
     assert_int_equal(lstat(link, &st), 0);
     assert_true(S_ISLNK(st.st_mode));
     assert_int_equal(stat(f->path, &st), 0);
@@ -246,6 +287,7 @@ static void it_lies_beside_the_database(void **state)
 static void putting_a_base_twice_keeps_what_the_second_does_not_say(void **state)
 {
     struct fixture *f = *state;
+    static const struct catalogue_said nothing, both = {.family = true, .version = true};
     struct catalogue_base b;
     struct err err;
 
@@ -254,16 +296,20 @@ static void putting_a_base_twice_keeps_what_the_second_does_not_say(void **state
     b = f->c.bases[0];
     b.family = b.version = "";
     b.added_s = 1;
-    assert_int_equal(catalogue_put(&f->c, &b), CATALOGUE_UNCHANGED);
+    assert_int_equal(catalogue_put(&f->c, &b, &nothing), CATALOGUE_UNCHANGED);
     assert_string_equal(f->c.bases[0].family, "debian");
     assert_int_equal(f->c.bases[0].added_s, 1772532000);
     b.version = "12.1";
-    assert_int_equal(catalogue_put(&f->c, &b), CATALOGUE_CHANGED);
+    assert_int_equal(catalogue_put(&f->c, &b, &nothing), CATALOGUE_CHANGED);
+    b.family = b.version = "";
+    assert_int_equal(catalogue_put(&f->c, &b, &both), CATALOGUE_CHANGED);
+    assert_string_equal(f->c.bases[0].family, "");
+    assert_string_equal(f->c.bases[0].version, "");
     b.chain = b.diffs[0];
-    assert_int_equal(catalogue_put(&f->c, &b), CATALOGUE_ADDED);
+    assert_int_equal(catalogue_put(&f->c, &b, &nothing), CATALOGUE_ADDED);
     assert_int_equal(catalogue_versions(&f->c, &b), 2);
     b.platform = "linux/amd64";
-    assert_int_equal(catalogue_put(&f->c, &b), CATALOGUE_ADDED);
+    assert_int_equal(catalogue_put(&f->c, &b, &nothing), CATALOGUE_ADDED);
     assert_int_equal(f->c.base_count, 4);
 }
 
@@ -352,6 +398,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_whole_catalogue_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(
             a_file_that_is_not_there_is_an_empty_catalogue_unless_it_must_exist, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_new_file_is_for_the_owner_and_the_group_of_the_folder,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_link_that_leads_to_nothing_is_no_empty_catalogue, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(writing_keeps_head_mode_and_link, setup, teardown),
         cmocka_unit_test_setup_teardown(
             a_change_sees_the_one_before_and_a_refused_one_changes_nothing, setup, teardown),

@@ -191,6 +191,63 @@ static void a_table_is_cut_to_its_width_and_only_there(void **state)
     assert_null(strstr(f->out, "READY"));
 }
 
+static void a_narrow_table_keeps_its_subject_and_tells_what_it_leaves_out(void **state)
+{
+    static const struct sheet_column own[] = {
+        {"base", "BASE", CELL_NAME, false},       {"why", "WHY", CELL_TEXT, false},
+        {"images", "IMAGES", CELL_COUNT, false},  {"hosts", "HOSTS", CELL_COUNT, false},
+        {"kind", "KIND OF IT", CELL_TEXT, false}, {NULL, NULL, 0, false},
+    };
+    struct fixture *f = *state;
+    struct sheet_cell *row;
+
+    sheet_init(f->a.rows, "rows", NULL, false, own);
+    row = sheet_row(&f->a, f->a.rows, NULL);
+    assert_non_null(row);
+    row[0] = cell_text("docker.io/library/debian:12 as of 2026-03-02");
+    row[1] = cell_text("because nothing else is known of it at all");
+    row[4] = cell_text("named");
+    print(f, EXPORT_TABLE, 80);
+    assert_non_null(strstr(f->out, "debian:12 as of 2026-03-02  because nothing"));
+    assert_non_null(strstr(f->out, "KIND OF IT"));
+    assert_null(strstr(f->out, "left out"));
+    print(f, EXPORT_TABLE, 50);
+    assert_non_null(strstr(f->out, "debian:12 as of 2026-03"));
+    assert_null(strstr(f->out, "KIND OF IT"));
+    assert_non_null(strstr(f->out, "(2 columns left out: widen the terminal, or use -o json)"));
+    print(f, EXPORT_TABLE, 1);
+    assert_non_null(strstr(f->out, "debian:12 as of 2026-03"));
+}
+
+static void names_are_familiar_in_tables_and_normal_elsewhere(void **state)
+{
+    static const char *names[] = {"docker.io/acme/shop:1", "docker.io/library/debian:12",
+                                  "registry.example.com/x:1"};
+    static const struct sheet_column own[] = {
+        {"image", "IMAGE", CELL_NAME, false},
+        {"names", "NAMES", CELL_NAMES, false},
+        {NULL, NULL, 0, false},
+    };
+    struct fixture *f = *state;
+    struct sheet_cell *row;
+    char id[DIGEST_TEXT];
+
+    sheet_init(f->a.rows, "rows", NULL, false, own);
+    row = sheet_row(&f->a, f->a.rows, NULL);
+    assert_non_null(row);
+    digest_text(&(struct digest){{0xab}}, id);
+    row[0] = cell_text(id);
+    row[1] = cell_texts(names, 3);
+    print(f, EXPORT_TABLE, 0);
+    assert_non_null(
+        strstr(f->out, "ab0000000000  acme/shop:1, debian:12, registry.example.com/x:1\n"));
+    print(f, EXPORT_CSV, 0);
+    assert_non_null(strstr(f->out, "docker.io/acme/shop:1 docker.io/library/debian:12"));
+    assert_non_null(strstr(f->out, id));
+    print(f, EXPORT_JSON, 0);
+    assert_non_null(strstr(f->out, "\"docker.io/library/debian:12\""));
+}
+
 static void a_table_shows_no_control_characters(void **state)
 {
     struct fixture *f = *state;
@@ -295,6 +352,8 @@ int main(void)
         TEST(a_decimal_has_its_thousandths_in_data_and_a_tenth_in_tables),
         TEST(json_has_integers_full_digests_and_null_for_unknown),
         TEST(a_table_is_cut_to_its_width_and_only_there),
+        TEST(a_narrow_table_keeps_its_subject_and_tells_what_it_leaves_out),
+        TEST(names_are_familiar_in_tables_and_normal_elsewhere),
         TEST(a_table_shows_no_control_characters),
         TEST(rows_sort_by_key_with_the_unknown_last_both_ways),
         TEST(equal_rows_sort_by_their_first_column_upwards),

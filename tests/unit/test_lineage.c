@@ -137,7 +137,8 @@ static void a_foreign_chain_with_an_approved_tag_changes_no_core(void **state)
     assert_int_equal(of(f, victim)->kind, BASE_UNNAMED);
     assert_false(of(f, victim)->nearest_named);
     lineage_rig_explain(&f->r, victim);
-    assert_true(lineage_rig_says(&f->r, "seen as debian:12 on h, which does not count"));
+    assert_true(lineage_rig_says(
+        &f->r, "Its lowest layer is seen as debian:12 on h, which does not count"));
 }
 
 static void a_name_that_only_a_user_gives_names_no_core(void **state)

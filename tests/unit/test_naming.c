@@ -178,13 +178,28 @@ static void other_platforms_of_a_name_neither_displace_nor_move_it(void **state)
     f->r.m.images[arm].arch = f->r.m.images[again].arch = "arm64";
     f->r.m.images[arm].variant = "v8";
     lineage_rig_pull(&f->r, f->store, amd, DEBIAN ":12", DEBIAN, "m1");
-    lineage_rig_tag(&f->r, f->store, arm, DEBIAN ":12");
-    lineage_rig_tag(&f->r, f->store, again, DEBIAN ":12")->root.at_s = MARCH_S;
+    lineage_rig_pull(&f->r, f->store, arm, DEBIAN ":12", DEBIAN, "m1");
+    lineage_rig_pull(&f->r, f->store, again, DEBIAN ":12", DEBIAN, "m2")->root.at_s = MARCH_S;
     lineage_rig_compute(&f->r, 0);
     assert_false(claim(f, arm, DEBIAN ":12")->displaced);
     assert_false(claim(f, amd, DEBIAN ":12")->moved);
     assert_true(claim(f, arm, DEBIAN ":12")->moved); /* arm64 and arm64/v8 are one platform */
     assert_int_equal(claim(f, arm, DEBIAN ":12")->other, CHAIN(&f->r.m, f->app, f->app));
+}
+
+static void an_odd_platform_does_not_save_a_tag_from_a_stronger_claim(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t debian = IMAGE(&f->r.m, f->os), evil = IMAGE(&f->r.m, f->app);
+
+    f->r.m.images[evil].variant = "v9";
+    lineage_rig_pull(&f->r, f->store, debian, DEBIAN ":12", DEBIAN, "m1");
+    lineage_rig_tag(&f->r, f->store, evil, DEBIAN ":12");
+    lineage_rig_compute(&f->r, 0);
+    assert_true(claim(f, evil, DEBIAN ":12")->displaced);
+    assert_false(claim(f, evil, DEBIAN ":12")->moved);
+    assert_int_equal(claim(f, evil, DEBIAN ":12")->other, CHAIN(&f->r.m, f->os));
+    assert_null(naming_title(&f->r.naming, CHAIN(&f->r.m, f->app)));
 }
 
 static void a_tag_that_has_moved_still_names_the_old_version(void **state)
@@ -228,6 +243,43 @@ static void fixed_dates_of_1970_and_1980_are_no_dates(void **state)
     f->r.m.images[new].created_s = 1;         /* nix: 1970 */
     lineage_rig_tag(&f->r, f->store, old, DEBIAN ":12")->root.at_s = MARCH_S;
     lineage_rig_tag(&f->r, f->store, new, DEBIAN ":12")->root.at_s = MARCH_S + DAY_S;
+    lineage_rig_compute(&f->r, 0);
+    assert_true(claim(f, old, DEBIAN ":12")->moved);
+    assert_false(claim(f, new, DEBIAN ":12")->moved);
+}
+
+/* Dates of making and of hearing are not compared with each other. */
+static void where_one_version_has_no_date_all_go_by_when_they_were_heard_of(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t old = IMAGE(&f->r.m, f->os), new = IMAGE(&f->r.m, f->app);
+    uint32_t third = IMAGE(&f->r.m, f->os, f->app);
+
+    f->r.m.images[old].created_s = 1;
+    f->r.m.images[new].created_s = MARCH_S - 600 * DAY_S;
+    f->r.m.images[third].created_s = MARCH_S - 300 * DAY_S;
+    lineage_rig_tag(&f->r, f->store, old, DEBIAN ":12")->root.at_s = MARCH_S;
+    lineage_rig_tag(&f->r, f->store, new, DEBIAN ":12")->root.at_s = MARCH_S + 2 * DAY_S;
+    lineage_rig_tag(&f->r, f->store, third, DEBIAN ":12")->root.at_s = MARCH_S + DAY_S;
+    lineage_rig_compute(&f->r, 0);
+    assert_true(claim(f, old, DEBIAN ":12")->moved);
+    assert_true(claim(f, third, DEBIAN ":12")->moved);
+    assert_false(claim(f, new, DEBIAN ":12")->moved);
+    assert_int_equal(claim(f, old, DEBIAN ":12")->other, CHAIN(&f->r.m, f->app));
+}
+
+static void an_undated_image_of_a_users_changes_no_order(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t old = IMAGE(&f->r.m, f->os), new = IMAGE(&f->r.m, f->app);
+    uint32_t undated = IMAGE(&f->r.m, f->os, f->app);
+    uint32_t user = lineage_rig_store(&f->r, "lab", 1000);
+
+    f->r.m.images[old].created_s = MARCH_S;
+    f->r.m.images[new].created_s = MARCH_S + DAY_S;
+    lineage_rig_tag(&f->r, f->store, new, DEBIAN ":12")->root.at_s = MARCH_S + 2 * DAY_S;
+    lineage_rig_tag(&f->r, f->store, old, DEBIAN ":12")->root.at_s = MARCH_S + 9 * DAY_S;
+    lineage_rig_tag(&f->r, user, undated, DEBIAN ":12");
     lineage_rig_compute(&f->r, 0);
     assert_true(claim(f, old, DEBIAN ":12")->moved);
     assert_false(claim(f, new, DEBIAN ":12")->moved);
@@ -308,9 +360,12 @@ int main(void)
         TEST(a_foreign_chain_tagged_with_a_pulled_name_is_displaced),
         TEST(a_catalogue_entry_on_no_host_displaces_a_tag),
         TEST(other_platforms_of_a_name_neither_displace_nor_move_it),
+        TEST(an_odd_platform_does_not_save_a_tag_from_a_stronger_claim),
         TEST(a_tag_that_has_moved_still_names_the_old_version),
         TEST(an_old_version_that_a_host_brings_late_stays_old),
         TEST(fixed_dates_of_1970_and_1980_are_no_dates),
+        TEST(where_one_version_has_no_date_all_go_by_when_they_were_heard_of),
+        TEST(an_undated_image_of_a_users_changes_no_order),
         TEST(names_by_digest_never_move),
         TEST(what_was_first_said_later_is_left_out),
         TEST(images_whose_layers_are_not_known_name_nothing),

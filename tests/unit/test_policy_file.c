@@ -25,6 +25,10 @@ static const char whole[] = "# ours\n"
                             "        - " DIGEST_A "\n"
                             "  - name: nobody-knows\n"
                             "    accept: {unknown: base}\n"
+                            "  - name: claims\n"
+                            "    accept: {unknown: declaration}\n"
+                            "  - name: either\n"
+                            "    accept: {unknown: [base, declaration]}\n"
                             "exceptions:\n"
                             "  - image: shop/cart\n"
                             "    rule: old\n"
@@ -87,7 +91,7 @@ static void assert_whole(const struct policy *p)
 
     assert_ok(digest_parse(&digest, DIGEST_A, strlen(DIGEST_A), false, &err));
     assert_int_equal(p->mode, POLICY_WHITE_LIST);
-    assert_int_equal(p->rule_count, 3);
+    assert_int_equal(p->rule_count, 5);
     assert_string_equal(p->rules[0].name, "company");
     assert_true(p->rules[0].accept);
     assert_words(&p->rules[0].bases, 4, bases);
@@ -100,7 +104,9 @@ static void assert_whole(const struct policy *p)
     assert_int_equal(p->rules[1].older_than_s, 90 * 86400);
     assert_int_equal(p->rules[1].digests.count, 1);
     assert_true(digest_eq(&p->rules[1].chains.items[0], &digest));
-    assert_true(p->rules[2].unknown);
+    assert_true(p->rules[2].unknown && !p->rules[2].unverified);
+    assert_true(!p->rules[3].unknown && p->rules[3].unverified);
+    assert_true(p->rules[4].unknown && p->rules[4].unverified);
     assert_int_equal(p->exception_count, 3);
     assert_string_equal(p->exceptions[0].image, "docker.io/shop/cart:*");
     assert_string_equal(p->exceptions[1].image, "docker.io/shop/cart@*");
@@ -193,6 +199,7 @@ static void a_bad_file_names_the_place_and_what_was_expected(void **state)
         {RULE("    reject: {older-than: 3 months}\n"), "expected an age with its unit"},
         {RULE("    reject: {older-than: 0d}\n"), "expected an age with its unit"},
         {RULE("    reject: {unknown: yes}\n"), "expected the word \"base\""},
+        {RULE("    reject: {unknown: [base, it]}\n"), "found \"it\""},
         {RULE("    reject: {base: Debian:12}\n"), "p.yaml:4:20: \"docker.io/library/Debian:12\" "
                                                   "could match no"},
         {RULE("    reject: {base: \"\"}\n"), "found nothing"},

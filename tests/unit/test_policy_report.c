@@ -445,6 +445,52 @@ static void a_fleet_passes_the_white_list_that_was_just_written_of_it(void **sta
     assert_false(has_note(a, "Rules that match nothing"));
 }
 
+static void a_declared_base_that_nobody_holds_passes_todays_list_by_a_rule_of_its_own(void **state)
+{
+    struct answer *a;
+    size_t rules;
+
+    (void)state;
+    rig.damaged = true; /* no config says so */
+    rig_execute(&rig, "INSERT INTO base_evidence (image_id, source, seq, role, reference)"
+                      " SELECT image_id, 2, 0, 1, 'registry.example.com/nobodys:1' FROM"
+                      " (SELECT min(id) AS image_id FROM image WHERE parsed = 1)");
+    a = check_by_todays_list(&rules);
+    assert_int_equal(a->rows->row_count, 0);
+    assert_int_equal(rules, 5);
+    assert_string_equal(text(a, "rules", 4, "rule"), "declared bases that nothing verifies");
+}
+
+static void what_is_accepted_on_one_hosts_word_is_counted(void **state)
+{
+    struct answer *a;
+    size_t rules;
+
+    (void)state;
+    a = check_by_todays_list(&rules);
+    assert_int_equal(number(a, "totals", 0, "accepted_unconfirmed"), 0);
+    rig.damaged = true; /* nothing was cut from it */
+    rig_execute(&rig, "UPDATE document SET state = 2 WHERE id = (SELECT min(id) FROM document)");
+    a = check_by_todays_list(&rules);
+    assert_int_equal(number(a, "totals", 0, "accepted_unconfirmed"), 1);
+    assert_true(has_note(a, "1 accepted image rests on one host's word"));
+}
+
+static void a_canceled_request_ends_in_an_error(void **state)
+{
+    struct report_request request = request_with(parse("mode: white list\nrules: []\n"), NULL);
+    atomic_bool canceled = false;
+    struct answer a;
+    struct err err;
+
+    (void)state;
+    request.canceled = &canceled;
+    assert_ok(run(&a, &report_policy_check, &request, &err));
+    atomic_store(&canceled, true);
+    assert_int_equal(run(&a, &report_policy_check, &request, &err), -1);
+    assert_int_equal(err.kind, ERR_CANCELED);
+}
+
 static void without_names_that_count_todays_white_list_has_chains(void **state)
 {
     struct answer *a;
@@ -507,6 +553,9 @@ int main(void)
         T(a_check_of_the_past_judges_what_was_there_then),
         T(explain_tells_each_rule_in_order_and_the_verdict_where_it_differs),
         T(a_fleet_passes_the_white_list_that_was_just_written_of_it),
+        T(a_declared_base_that_nobody_holds_passes_todays_list_by_a_rule_of_its_own),
+        T(what_is_accepted_on_one_hosts_word_is_counted),
+        T(a_canceled_request_ends_in_an_error),
         T(without_names_that_count_todays_white_list_has_chains),
         T(a_fleet_of_too_many_core_builds_shares_rules),
     };

@@ -141,11 +141,16 @@ static void a_store_says_what_it_lists_and_what_it_ever_listed(void **state)
     read_rig_report(&rig, rig.web, 1, 0, OTHER, "evil:1", 0, 1040);
     read_rig_read(&rig);
     stores[read_rig_host(&rig, "build-1")->stores.first] = true;
-    assert_ok(read_said_by(rig.reading, stores, said, &err));
+    assert_ok(read_said_by(rig.reading, stores, 0, said, &err));
     assert_true(said[said_as("debian:12")]);
     assert_true(said[said_as("debian:old")]);
     assert_false(said[said_as("evil:1")]);
-    assert_ok(read_said_by(rig.reading, (const bool[8]){false}, said, &err));
+    assert_ok(read_said_by(rig.reading, stores, 1029, said, &err));
+    assert_true(said[said_as("debian:12")]);
+    assert_false(said[said_as("debian:old")]);
+    assert_ok(read_said_by(rig.reading, stores, 1019, said, &err));
+    assert_false(said[said_as("debian:12")]); /* another store had said it before */
+    assert_ok(read_said_by(rig.reading, (const bool[8]){false}, 0, said, &err));
     for (size_t i = 0; i < rig.fleet.said_count; i++)
         assert_false(said[i]);
 }
@@ -173,22 +178,27 @@ static const char *evidence_of(int image)
 
 static void evidence_is_one_run_of_an_image_by_source(void **state)
 {
-    char hex[DIGEST_HEX + 1], sql[2048];
+    const struct digest one = rig_digest('M', 1), two = rig_digest('M', 2);
+    char hex[DIGEST_HEX + 1], hex_one[DIGEST_HEX + 1], hex_two[DIGEST_HEX + 1], sql[2048];
 
     (void)state;
+    read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", 1, 1010);
+    read_rig_report(&rig, rig.build, 1, 0, APP, "app:1", 2, 1010);
     rig.db.damaged = true; /* no config and no manifest says so */
     digest_hex(&rig.ids[APP], hex);
+    digest_hex(&one, hex_one);
+    digest_hex(&two, hex_two);
     snprintf(sql, sizeof(sql),
              EVIDENCE "(2, 3, 0, 1, 'b', 1), (2, 3, 1, 1, 'a', NULL), (2, 2, 0, 1, 'c', NULL),"
                       " (3, 3, 0, 2, 'z', NULL), (2, 9, 0, 1, '', 2);"
                       "INSERT INTO manifest (digest, config, layer_count) VALUES"
-                      " (zeroblob(32), x'%s', 3), (randomblob(32), x'%s', 3),"
+                      " (x'%s', x'%s', 3), (x'%s', x'%s', 3),"
                       " (randomblob(32), randomblob(32), 3);"
                       "INSERT INTO manifest_evidence (manifest, source, seq, reference, digest)"
                       " SELECT digest, 1, 0, 'd', zeroblob(32) FROM manifest;"
                       "INSERT INTO manifest_evidence (manifest, source, seq, reference)"
-                      " VALUES (zeroblob(32), 7, 0, 'e'), (zeroblob(32), 7, 1, 'd');",
-             hex, hex);
+                      " VALUES (x'%s', 7, 0, 'e'), (x'%s', 7, 1, 'd');",
+             hex_one, hex, hex_two, hex, hex_one, hex_one);
     rig_execute(&rig.db, sql);
     read_rig_read(&rig);
     assert_string_equal(evidence_of(BASE), "");
@@ -374,7 +384,7 @@ static void an_origin_counts_by_any_trusted_store(void **state)
     read_rig_read(&rig);
     stores[read_rig_host(&rig, "node-39")->stores.first] =
         true; /* the last one that tells of quay.io/b */
-    assert_ok(read_said_by(rig.reading, stores, said, &err));
+    assert_ok(read_said_by(rig.reading, stores, 0, said, &err));
     assert_ok(read_all_origins(rig.reading, &o, stores, said, rig.db.arena, &err));
     assert_string_equal(layer_origins(&o), "1:quay.io/a:0 1:quay.io/b:1 2:quay.io/b:1");
     assert_true(o.images[0].counts);

@@ -95,7 +95,8 @@ static void what_hides_its_meaning_is_refused_where_it_stands(void **state)
         {"a: \"x\\0y\"\n", "p.yaml:1:4: a control character"},
         {"a: \"\\e[31m\"\n", "p.yaml:1:4: a control character"},
         {"a: [1, 2\nb: 3\n", "no YAML"},
-        {"a:\n\t- b\n", "p.yaml:2:1: no YAML"},
+        {"a:\n\t- b\n", "p.yaml:2:1: a tab: indent with blanks"},
+        {"a:\n  - b:\n  \t c: d\n", "a tab: indent with blanks"},
         {"a: b: c\n", "p.yaml:1:5: no YAML"},
         {"ok: 1\nbad: \xFF\n", "p.yaml:2:6: a byte that is no text"},
     };

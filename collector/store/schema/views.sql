@@ -141,9 +141,10 @@ JOIN layer l ON l.id = c.layer_id;
 DROP VIEW IF EXISTS lineage_now;
 CREATE VIEW lineage_now AS
 SELECT l.image_id, 'sha256:' || lower(hex(i.digest)) AS image, l.core_kind, l.core,
-       'sha256:' || lower(nullif(hex(c.digest), '')) AS core_chain, l.family, l.version, l.base,
-       'sha256:' || lower(nullif(hex(b.digest), '')) AS base_chain, l.base_layers, l.method, l.confidence,
-       v.at_s AS survey_s
+       'sha256:' || lower(nullif(hex(c.digest), '')) AS core_chain,
+       nullif(l.family, '') AS family, nullif(l.version, '') AS version, nullif(l.base, '') AS base,
+       'sha256:' || lower(nullif(hex(b.digest), '')) AS base_chain, l.base_layers,
+       nullif(l.method, '') AS method, nullif(l.confidence, '') AS confidence, v.at_s AS survey_s
 FROM lineage l
 JOIN image i ON i.id = l.image_id
 LEFT JOIN chain c ON c.id = l.core_chain_id

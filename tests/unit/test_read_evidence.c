@@ -1,0 +1,135 @@
+#include "tests/support/unit.h"
+
+#include "tests/support/read_rig.h"
+
+enum { USER = 1000, FORGED = 7, IN_INDEX = 8, LAYERS = 3 };
+
+/* What manifests say of a base counts for an image where a store of root's lists it with them. */
+static struct read_rig rig;
+
+static int open_rig(void **state)
+{
+    (void)state;
+    read_rig_open(&rig);
+    rig.db.damaged = true; /* no document says what the tests write */
+    return 0;
+}
+
+static int close_rig(void **state)
+{
+    (void)state;
+    read_rig_close(&rig);
+    return 0;
+}
+
+/* A manifest 'M' of APP with an annotation. */
+static void write_manifest(unsigned manifest, int layers, const char *reference)
+{
+    const struct digest digest = rig_digest('M', manifest);
+    char hex[DIGEST_HEX + 1], config[DIGEST_HEX + 1], sql[1024];
+
+    digest_hex(&digest, hex);
+    digest_hex(&rig.ids[APP], config);
+    snprintf(sql, sizeof(sql),
+             "INSERT INTO manifest (digest, config, layer_count) VALUES (x'%s', x'%s', %d);"
+             "INSERT INTO manifest_evidence (manifest, source, seq, reference)"
+             " VALUES (x'%s', 1, 0, '%s')",
+             hex, config, layers, hex, reference);
+    rig_execute(&rig.db, sql);
+}
+
+/* How many rows APP has after a reading. */
+static uint32_t read_rows_of_app(void)
+{
+    read_rig_read(&rig);
+    return rig.fleet.images[read_rig_image(&rig, APP)].evidence.count;
+}
+
+static void a_manifest_that_nobody_lists_says_nothing_of_the_image_it_names(void **state)
+{
+    (void)state;
+    read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", 1, 1010);
+    write_manifest(FORGED, LAYERS, "forged");
+    assert_int_equal(read_rows_of_app(), 0);
+    write_manifest(1, LAYERS, "listed");
+    assert_int_equal(read_rows_of_app(), 1);
+    assert_string_equal(rig.fleet.evidence[0].reference, "listed");
+}
+
+static void a_manifest_that_only_users_list_says_nothing(void **state)
+{
+    (void)state;
+    read_rig_report(&rig, rig.build, 1, 0, APP, "app:1", 0, 1010);
+    read_rig_report(&rig, rig.web, 1, USER, APP, "app:1", FORGED, 1010);
+    write_manifest(FORGED, LAYERS, "forged");
+    assert_int_equal(read_rows_of_app(), 0);
+}
+
+static void a_manifest_that_root_lists_another_image_with_says_nothing(void **state)
+{
+    (void)state;
+    read_rig_report(&rig, rig.web, 1, 0, OTHER, "other:1", FORGED, 1010);
+    write_manifest(FORGED, LAYERS, "forged");
+    assert_int_equal(read_rows_of_app(), 0);
+}
+
+static void a_manifest_of_other_layers_says_nothing(void **state)
+{
+    (void)state;
+    read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", FORGED, 1010);
+    write_manifest(FORGED, LAYERS + 1, "forged");
+    assert_int_equal(read_rows_of_app(), 0);
+}
+
+static void a_listed_index_vouches_for_the_manifests_that_it_attests(void **state)
+{
+    const struct digest in_index = rig_digest('M', 1), subject = rig_digest('M', IN_INDEX);
+    char hex[DIGEST_HEX + 1], hex_subject[DIGEST_HEX + 1], sql[512];
+
+    (void)state;
+    read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", 1, 1010);
+    write_manifest(IN_INDEX, LAYERS, "of the index");
+    assert_int_equal(read_rows_of_app(), 0);
+    digest_hex(&in_index, hex);
+    digest_hex(&subject, hex_subject);
+    snprintf(sql, sizeof(sql),
+             "INSERT INTO attestation (in_index, manifest, subject)"
+             " VALUES (x'%s', randomblob(32), x'%s'), (randomblob(32), randomblob(32), x'%s')",
+             hex, hex_subject, hex_subject);
+    rig_execute(&rig.db, sql);
+    assert_int_equal(read_rows_of_app(), 1);
+}
+
+static void of_many_rows_the_first_count(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i <= 80; i++) {
+        char reference[32];
+
+        read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", i, 1010 + i);
+        snprintf(reference, sizeof(reference), "base-%03u", i);
+        write_manifest(i, LAYERS, reference);
+    }
+    assert_int_equal(read_rows_of_app(), 64);
+    for (unsigned i = 0; i < 64; i++) {
+        char reference[32];
+
+        snprintf(reference, sizeof(reference), "base-%03u", i + 1);
+        assert_string_equal(rig.fleet.evidence[i].reference, reference);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, open_rig, close_rig)
+        T(a_manifest_that_nobody_lists_says_nothing_of_the_image_it_names),
+        T(a_manifest_that_only_users_list_says_nothing),
+        T(a_manifest_that_root_lists_another_image_with_says_nothing),
+        T(a_manifest_of_other_layers_says_nothing),
+        T(a_listed_index_vouches_for_the_manifests_that_it_attests),
+        T(of_many_rows_the_first_count),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
