@@ -41,7 +41,7 @@ int yaml_required(const struct yaml *y, const struct yaml_node *of, const char *
 int yaml_digest(const struct yaml *y, const struct yaml_node *node, struct digest *out,
                 struct err *err)
 {
-    const char *text;
+    const char *text = "";
     struct err why;
 
     if (yaml_text(y, node, "a digest, as sha256: and 64 hex digits", &text, err) != 0)

@@ -221,11 +221,14 @@ def judge(rig):
     status, verdicts, _ = policy.check()
     rig.results.check("policy check finds violations", status == 1, str(status))
     good = {name for name, e in made.expected.items()
-            if e.core & {made.ids["team/os:12"], made.ids["team/os:12 of march"]}}
+            if e.core & {made.ids["team/os:12"], made.ids["team/os:12 of march"]}
+            and {outcome for _, outcome in e.outcomes} != {"unverifiable"}}
     broken = {name for name, image in made.ids.items()
               if verdicts.get(image, {}).get("outcome") == "violation"}
     rig.results.check("what stands on the base that the catalogue names is accepted", good and not good & broken,
                       str(good & broken))
+    rig.results.check("what declares only a base that nothing verifies is a violation", "hand/itself:1" in broken,
+                      str(verdicts.get(made.ids["hand/itself:1"])))
     cedar = made.ids["other/cedar:3"]
     rig.results.check("a foreign chain is a violation", "other/cedar:3" in broken, str(verdicts.get(cedar)))
     impostor(rig, policy, cedar)

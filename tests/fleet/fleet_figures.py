@@ -12,7 +12,7 @@ from real_fleet import diff_of  # noqa: E402
 # What two databases of one fleet do not share: when, from where, and whether a second host has already
 # said the same.
 PASSING = {"generated_at", "age_days", "address", "first_seen", "last_seen", "size_state"}
-FIRST_SEEN = re.compile(r" as of \d{4}-\d\d-\d\d$")
+FIRST_SEEN = re.compile(r" (as )?of \d{4}-\d\d-\d\d(, [0-9a-f]{12})?$")
 ANSWERS = (("summary",), ("bases",), ("duplicates", "--by", "layer"), ("images",), ("layers",), ("hosts",))
 OF_LINEAGE = {"summary", "bases", "images"}
 
@@ -55,13 +55,13 @@ def compare(equal, census, fleet):
 
 
 def lasting(answer):
-    """An answer without what passes, also the day when a name was first seen somewhere; lists in an
-    order of their own."""
+    """An answer without what passes, also the day when a name was first seen somewhere, by which titles
+    are told apart; lists in an order of their own."""
     if isinstance(answer, dict):
         return {key: lasting(value) for key, value in answer.items() if key not in PASSING}
     if isinstance(answer, list):
         return sorted((lasting(item) for item in answer), key=repr)
-    return FIRST_SEEN.sub(" as of then", answer) if isinstance(answer, str) else answer
+    return FIRST_SEEN.sub(" of some day", answer) if isinstance(answer, str) else answer
 
 
 def unknown_configs(census):

@@ -116,7 +116,7 @@ class Lineage:
 
     def twins(self):
         """{image: names that others of exactly its layers have, and it has not}, where there are such."""
-        return {image.name: {name for other in group for name in other.listed} - set(image.listed)
+        return {image.name: {name for other in group for name in other.names} - set(image.names)
                 for group in self.ending.values() if len(group) > 1 for image in group}
 
     def os_release(self, chain):

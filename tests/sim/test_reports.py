@@ -263,7 +263,7 @@ def check_where(results, command):
     results.equal("where: never seen", state("nosuch:1"), "never-seen")
     results.equal("where: an index digest finds the image by ID",
                   command.ask("where", digest("index").hex()[:16])["images"][0]["names"],
-                  ["debian:12"])
+                  [normal("debian:12")])
     results.equal("where: descendants",
                   {row["relation"] for row in command.ask("where", "--built-on", "debian")["rows"]},
                   {"itself", "built-on"})
@@ -280,10 +280,11 @@ def check_names_had(results, command):
     results.equal("where: a stay that is over shows its own names", names("old:1"),
                   {("good", "gone", normal("old:1")), ("good", "gone", normal("older:1"))})
     results.equal("where --ever: a retired host shows the names that it had",
-                  names("--ever", "debian:12"), {("good", "present", "debian:12"),
-                                                 ("retired", "last-known", "debian:retired")})
+                  names("--ever", "debian:12"), {("good", "present", normal("debian:12")),
+                                                 ("retired", "last-known", normal("debian:retired"))})
     results.equal("where --ever: names that an image lost are shown",
-                  names("--ever", "app:was"), {("good", "present", "127.0.0.1:5000/app:1", "app:was")})
+                  names("--ever", "app:was"),
+                  {("good", "present", "127.0.0.1:5000/app:1", normal("app:was"))})
     results.equal("where: names now are those of today", names("127.0.0.1:5000/app"),
                   {("good", "present", "127.0.0.1:5000/app:1")})
 
