@@ -17,7 +17,7 @@ import docker_store  # noqa: E402
 import grpc  # noqa: E402
 import python_client  # noqa: E402
 from archive import Layer  # noqa: E402
-from harness import Census, Results, World, stop, wait_for  # noqa: E402
+from harness import Census, Results, World, normal, stop, wait_for  # noqa: E402
 from honest import Honest  # noqa: E402
 
 
@@ -33,12 +33,12 @@ def add(store, serial):
 
 
 def truth(store):
-    return {i: sorted(n for n, image in store.names.items() if image == i) for i in store.images}
+    return {i: sorted(normal(n) for n, image in store.names.items() if image == i) for i in store.images}
 
 
 def answer(census):
     return {row["image_id"]: sorted(row["names"]) for row in census.json("images")["rows"]
-            if row["names"][0].startswith("disk/")}
+            if row["names"][0].startswith(normal("disk/"))}
 
 
 def text(path):

@@ -12,7 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import docker_store  # noqa: E402
 from archive import Layer  # noqa: E402
-from harness import Census, Results, World, stop, wait_for  # noqa: E402
+from harness import Census, Results, World, normal, stop, wait_for  # noqa: E402
 
 ROUNDS = int(os.environ.get("LC_KILL_ROUNDS", "50"))
 SEED = int(os.environ.get("LC_SEED", "20261123"))
@@ -41,7 +41,7 @@ def change(store, rng, serial):
 
 
 def truth(store):
-    return {image: sorted(n for n, i in store.names.items() if i == image) for image in store.images}
+    return {image: sorted(normal(n) for n, i in store.names.items() if i == image) for image in store.images}
 
 
 def answer(census):

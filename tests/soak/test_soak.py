@@ -28,7 +28,7 @@ import made_fleet  # noqa: E402
 from archive import Layer  # noqa: E402
 from fleet_pki import Pki  # noqa: E402
 from fleet_play import free_port  # noqa: E402
-from harness import Census, Results, World, stop, wait_for  # noqa: E402
+from harness import Census, Results, World, normal, stop, wait_for  # noqa: E402
 
 HOSTS, DAY_S, DAYS_BETWEEN_LEAVES, SEED = 1000, 4, 3, 20261123
 IMAGES, NAMES = 20, 7  # of the real agent's store
@@ -124,7 +124,7 @@ class Soak:
             said = f.read()
         self.results.check("every change of every host was acknowledged",
                            self.processes["player"].returncode == 0, said[-600:])
-        names = set(self.store.names)
+        names = set(map(normal, self.store.names))
         wait_for("the agent's last look", lambda: names == {
             name for row in self.census.json("host", "real")["rows"] for name in row["names"]})
         for name in ("agent", "collector"):
