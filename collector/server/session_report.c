@@ -118,6 +118,7 @@ static void acknowledge(struct session *s, const struct ingest *i)
 
     s->contradictions = 0;
     session_send(s, &m);
+    wants_changed(s->set->wants, &s->wants);
     session_announce(s, &i->missing);
 }
 

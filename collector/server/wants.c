@@ -36,6 +36,7 @@ struct holder {
     struct wanted *entry;
     struct wants_session *session;
     struct digest chain;
+    bool declined; /* counted in the session */
 };
 
 struct wants {
@@ -46,6 +47,7 @@ struct wants {
     struct list ready;   /* those with something to take */
     struct list owing;   /* those that something is leased to */
     struct list cooling; /* entries with refusals; all cool equally long, so the oldest is first */
+    struct list declining; /* sessions that declined something */
     bool starved;
 };
 
@@ -56,6 +58,7 @@ void wants_limits_default(struct wants_limits *limits)
         .leased_max = {[WANTS_DOCUMENTS] = 64, [WANTS_LAYERS] = 16},
         .lease_ms = {[WANTS_DOCUMENTS] = 30000, [WANTS_LAYERS] = 600000},
         .retry_ms = 3600000,
+        .decline_ms = 10000,
     };
 }
 
@@ -69,6 +72,7 @@ int wants_open(struct wants **out, const struct wants_limits *limits, struct err
     list_init(&w->ready);
     list_init(&w->owing);
     list_init(&w->cooling);
+    list_init(&w->declining);
     *out = w;
     return 0;
 }
@@ -153,8 +157,23 @@ static bool is_refused(const struct wanted *e, int64_t incarnation)
     return false;
 }
 
+static void set_declined(struct wants *w, struct holder *h, bool declined)
+{
+    struct wants_session *s = h->session;
+
+    if (h->declined == declined)
+        return;
+    h->declined = declined;
+    s->declined += declined ? 1 : (size_t)-1;
+    if (s->declined == 0)
+        list_remove(&s->declining);
+    else if (list_empty(&s->declining))
+        list_push(&w->declining, &s->declining);
+}
+
 static void drop_holder(struct wants *w, struct holder *h)
 {
+    set_declined(w, h, false);
     list_remove(&h->in_entry);
     list_remove(&h->in_session);
     h->entry->holder_count--;
@@ -187,6 +206,7 @@ static void sort_holders(struct wants *w, struct wanted *e)
 
         list_remove(&h->in_session);
         list_push(place, &h->in_session);
+        set_declined(w, h, h->declined && !open);
         refresh_ready(w, h->session);
         askable |= open;
     }
@@ -211,6 +231,15 @@ static void end_lease(struct wants *w, struct wanted *e, enum want_state state)
     refresh_ready(w, s);
 }
 
+static void forget_refusal(struct wanted *e, int64_t incarnation)
+{
+    for (size_t i = 0; i < e->refused_count; i++)
+        if (e->refused[i] == incarnation) {
+            e->refused[i] = e->refused[--e->refused_count];
+            return;
+        }
+}
+
 static void refuse(struct wants *w, struct wanted *e, int64_t incarnation, uint64_t now_ms)
 {
     if (!is_refused(e, incarnation) && e->refused_count < WANTS_REFUSALS_MAX)
@@ -232,6 +261,7 @@ void wants_join(struct wants *w, struct wants_session *s, int64_t incarnation)
     list_init(&s->idle);
     list_init(&s->ready);
     list_init(&s->owing);
+    list_init(&s->declining);
     w->joined++;
 }
 
@@ -387,6 +417,22 @@ void wants_delivered(struct wants *w, struct wants_session *s, enum rec_document
     end_lease(w, e, DELIVERED);
 }
 
+/* All that a session declines until it is asked again waits for the same moment. Manifests and
+ * attestations wait for retry_ms: often nobody has them, for ever. */
+static void note_decline(struct wants *w, struct holder *h, uint64_t now_ms)
+{
+    struct wants_session *s = h != NULL ? h->session : NULL;
+
+    if (s == NULL || (h->entry->key.kind != 0 && h->entry->key.kind != REC_DOC_CONFIG))
+        return;
+    if (s->declined == 0) {
+        s->pause_ms = s->pause_ms == 0 ? w->limits.decline_ms : 2 * s->pause_ms;
+        s->pause_ms = s->pause_ms < w->limits.retry_ms ? s->pause_ms : w->limits.retry_ms;
+        s->again_ms = now_ms + s->pause_ms;
+    }
+    set_declined(w, h, true);
+}
+
 bool wants_refused(struct wants *w, struct wants_session *s, enum rec_document_kind kind,
                    const struct digest *digest, uint64_t now_ms)
 {
@@ -396,8 +442,32 @@ bool wants_refused(struct wants *w, struct wants_session *s, enum rec_document_k
         return false;
     end_lease(w, e, PENDING);
     refuse(w, e, s->incarnation, now_ms);
+    note_decline(w, find_holder(e, s), now_ms);
     sort_holders(w, e);
     return true;
+}
+
+/* What the session declined is asked of it again. */
+static void ask_declined_again(struct wants *w, struct wants_session *s)
+{
+    list_each_safe (it, next, &s->idle) {
+        struct holder *h = list_entry(it, struct holder, in_session);
+
+        if (s->declined == 0)
+            return;
+        if (!h->declined)
+            continue;
+        set_declined(w, h, false);
+        forget_refusal(h->entry, s->incarnation);
+        sort_holders(w, h->entry);
+    }
+}
+
+void wants_changed(struct wants *w, struct wants_session *s)
+{
+    s->pause_ms = 0;
+    if (s->joined)
+        ask_declined_again(w, s);
 }
 
 /* Whoever shares the first giver's machine has no second opinion. */
@@ -477,6 +547,12 @@ size_t wants_expire(struct wants *w, uint64_t now_ms)
 
         for (int c = 0; c < WANTS_CLASSES; c++)
             expired += expire_leases(w, s, c, now_ms);
+    }
+    list_each_safe (it, next, &w->declining) {
+        struct wants_session *s = list_entry(it, struct wants_session, declining);
+
+        if (now_ms >= s->again_ms)
+            ask_declined_again(w, s);
     }
     while (!list_empty(&w->cooling)) {
         struct wanted *e = list_entry(w->cooling.next, struct wanted, cooling);

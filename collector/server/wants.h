@@ -8,7 +8,9 @@
  * lease, or after WANTS_LEASES_MAX lengths whatever it brought (a host that trickles keeps nothing
  * from the fleet); then another session that holds the content is asked. An entry remembers a
  * bounded number of sessions that hold it and of hosts that failed for it; those are asked again
- * only after `retry_ms`.
+ * only after `retry_ms`. A host that only declined a config or a layer may have it soon (an image
+ * goes and comes back between two looks): it is asked again when its report changes, and otherwise
+ * after `decline_ms`, then twice as long each time.
  *
  *     PENDING -> LEASED -> DELIVERED (a job is with the writer) -> settled: gone, or PENDING again
  *
@@ -40,6 +42,7 @@ struct wants_limits {
     size_t leased_max[WANTS_CLASSES]; /* of one session at a time */
     uint64_t lease_ms[WANTS_CLASSES]; /* without any delivery of that class */
     uint64_t retry_ms;                /* before a host that failed is asked again */
+    uint64_t decline_ms;              /* before one that declined is, the first time */
 };
 /* What the collector runs with unless told otherwise. */
 void wants_limits_default(struct wants_limits *limits);
@@ -63,9 +66,13 @@ struct wants_session {
         size_t leased;
         uint64_t progress_ms; /* last delivery */
     } of[WANTS_CLASSES];
-    struct list idle;  /* holders whose entry may not */
-    struct list ready; /* in the registry, while there is something to take */
-    struct list owing; /* in the registry, while something is leased */
+    struct list idle;      /* holders whose entry may not */
+    struct list ready;     /* in the registry, while there is something to take */
+    struct list owing;     /* in the registry, while something is leased */
+    struct list declining; /* in the registry, while something that it declined is not asked */
+    size_t declined;       /* so many holders */
+    uint64_t again_ms;     /* when they are asked again */
+    uint64_t pause_ms;     /* how long that takes now */
     bool joined;
 };
 
@@ -109,6 +116,9 @@ void wants_delivered(struct wants *w, struct wants_session *s, enum rec_document
 bool wants_refused(struct wants *w, struct wants_session *s, enum rec_document_kind kind,
                    const struct digest *digest, uint64_t now_ms);
 
+/* What the session's host holds has changed: what it declined before it may have now. */
+void wants_changed(struct wants *w, struct wants_session *s);
+
 enum wants_outcome {
     WANTS_DONE,    /* known now, or disputed: nobody is asked any more */
     WANTS_CONFIRM, /* taken; a session of another incarnation is asked for the same */
@@ -124,8 +134,8 @@ void wants_settle(struct wants *w, enum rec_document_kind kind, const struct dig
 size_t wants_holders(const struct wants *w, enum rec_document_kind kind,
                      const struct digest *digest, struct wants_session **out);
 
-/* Takes back leases that ran out, and lets hosts that failed long ago try again. Returns how many
- * leases ran out. */
+/* Takes back leases that ran out, and lets hosts that failed long ago, or declined, try again.
+ * Returns how many leases ran out. */
 size_t wants_expire(struct wants *w, uint64_t now_ms);
 
 /* Whether an entry has nobody left to ask while holders of it had been turned away for want of

@@ -399,6 +399,25 @@ static void declining_is_heard(void **state)
     host_leave(&b);
 }
 
+/* The image went and came back: what the host could not give it has now. */
+static void who_declined_a_config_is_asked_when_it_reports_anew(void **state)
+{
+    struct collector_rig *rig = *state;
+    struct rec_declined item = {.kind = REC_DOC_CONFIG, .digest = rig_image(0), .reason = "gone"};
+    struct wire_agent_msg m = {.kind = WIRE_DECLINED, .declined = {.items = &item, .count = 1}};
+    struct rig_host a;
+
+    host_join(&a, rig, "alpha", 1, 1);
+    host_inventory(&a, 1, rig_content(&a, 0, 1));
+    host_wait(&a, WIRE_WANT);
+    host_send(&a, &m);
+    collector_settle(rig);
+    assert_int_equal(host_pending(&a, WIRE_WANT), 0);
+    host_inventory(&a, 2, rig_content(&a, 0, 1));
+    assert_int_equal(host_wait(&a, WIRE_WANT)->want.count, 1);
+    host_leave(&a);
+}
+
 static void decline_manifest(struct rig_host *h, const struct digest *id)
 {
     struct rec_declined item = {.kind = REC_DOC_MANIFEST, .digest = *id, .reason = "gone"};
@@ -496,6 +515,7 @@ int main(void)
         TEST(an_index_leads_to_what_it_lists_without_waiting),
         TEST(an_agent_that_would_tell_too_much_is_not_asked_for_attestations),
         TEST(declining_is_heard),
+        TEST(who_declined_a_config_is_asked_when_it_reports_anew),
         TEST(a_declined_manifest_goes_to_another_host),
         TEST(a_host_that_comes_back_is_asked_for_its_manifests),
         TEST(those_turned_away_are_asked_when_nobody_else_is_left),

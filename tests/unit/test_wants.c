@@ -7,6 +7,7 @@
 
 #define LEASE_MS 30000
 #define RETRY_MS 3600000
+#define DECLINE_MS 10000
 #define FLEET 1000
 #define IMAGES 200
 
@@ -211,6 +212,65 @@ static void only_the_asked_one_can_decline(void **state)
     assert_ptr_equal(wants_next(f->wants), &f->b);
 }
 
+static void who_declined_is_asked_when_its_report_changes(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_item one = config(1), two = config(2);
+
+    announce(f, &f->a, &one);
+    announce(f, &f->a, &two);
+    assert_int_equal(take(f, &f->a, 0), 2);
+    assert_true(wants_refused(f->wants, &f->a, REC_DOC_CONFIG, &one.digest, 0));
+    announce(f, &f->a, &one);
+    assert_int_equal(take(f, &f->a, 1), 0);
+    wants_changed(f->wants, &f->a);
+    assert_int_equal(take(f, &f->a, 1), 1);
+    /* The other one is still leased, and runs out: that host did not answer, which is no decline.
+     */
+    assert_int_equal(wants_expire(f->wants, 1 + LEASE_MS), 2);
+    wants_changed(f->wants, &f->a);
+    assert_int_equal(take(f, &f->a, 1 + LEASE_MS), 0);
+}
+
+static void who_declined_is_asked_after_a_growing_pause(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_item item = config(1);
+    uint64_t now = 0, pause = DECLINE_MS;
+
+    announce(f, &f->a, &item);
+    for (int n = 0; n < 20; n++) {
+        assert_int_equal(take(f, &f->a, now), 1);
+        assert_true(wants_refused(f->wants, &f->a, REC_DOC_CONFIG, &item.digest, now));
+        wants_expire(f->wants, now + pause - 1);
+        assert_int_equal(take(f, &f->a, now + pause - 1), 0);
+        now += pause;
+        wants_expire(f->wants, now);
+        pause = 2 * pause < RETRY_MS ? 2 * pause : RETRY_MS;
+    }
+    wants_changed(f->wants, &f->a);
+    assert_int_equal(take(f, &f->a, now), 1);
+    assert_true(wants_refused(f->wants, &f->a, REC_DOC_CONFIG, &item.digest, now));
+    wants_expire(f->wants, now + DECLINE_MS);
+    assert_int_equal(take(f, &f->a, now + DECLINE_MS), 1);
+}
+
+static void another_host_is_asked_at_once_after_a_decline(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_item item = config(1);
+
+    announce(f, &f->a, &item);
+    announce(f, &f->b, &item);
+    assert_int_equal(take(f, &f->a, 0), 1);
+    assert_true(wants_refused(f->wants, &f->a, REC_DOC_CONFIG, &item.digest, 0));
+    assert_int_equal(take(f, &f->b, 0), 1);
+    wants_changed(f->wants, &f->a); /* while another one is asked */
+    assert_int_equal(take(f, &f->a, 0), 0);
+    wants_leave(f->wants, &f->b);
+    assert_int_equal(take(f, &f->a, 0), 1);
+}
+
 static void another_incarnation_confirms(void **state)
 {
     struct fixture *f = *state;
@@ -349,6 +409,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_liar_is_not_asked_again_for_long, setup, teardown),
         cmocka_unit_test_setup_teardown(a_liar_that_comes_back_is_still_known, setup, teardown),
         cmocka_unit_test_setup_teardown(only_the_asked_one_can_decline, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_declined_is_asked_when_its_report_changes, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(who_declined_is_asked_after_a_growing_pause, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(another_host_is_asked_at_once_after_a_decline, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(another_incarnation_confirms, setup, teardown),
         cmocka_unit_test_setup_teardown(one_host_is_not_flooded, setup, teardown),
         cmocka_unit_test_setup_teardown(layers_come_with_a_chain_of_the_asked_host, setup,
