@@ -16,7 +16,8 @@
 #include "common/utf8.h"
 
 #define ATTEMPTS 3
-#define PAUSE_NS 100000000 /* between attempts */
+#define FIRST_ATTEMPTS_MORE 12 /* where nothing was read before that could stand meanwhile */
+#define PAUSE_NS 100000000     /* between attempts */
 #define NS_PER_SECOND 1000000000
 
 /* ---- what is wrong --------------------------------------------------------------------------- */
@@ -358,13 +359,16 @@ int pass_read(const struct pass_source *source, struct engine_root *root,
 {
     AUTO(engine_reading_close) struct engine_reading *reading = NULL;
     const struct request ask = {source, root, options, last};
+    int more = last == NULL ? FIRST_ATTEMPTS_MORE : 0;
     bool still = false;
 
-    for (int i = 0; i < ATTEMPTS && !still; i++) {
+    for (int i = 0; i < ATTEMPTS && !still;) {
         if (i > 0)
             sleep_ns(PAUSE_NS);
         engine_reading_close(&reading);
-        if (attempt(&ask, i, &reading, &still, err) != 0)
+        if (attempt(&ask, i, &reading, &still, err) == 0)
+            i++;
+        else if (err->kind != ERR_MOVED || more-- == 0)
             return err_wrap(err, "read %s store %s%s", root->driver->name, root->host, root->path);
     }
     if (!still) {

@@ -15,6 +15,7 @@
 
 enum {
     LATER_US = 50000,     /* more than PASS_MOVING_NS */
+    SLOW_US = 500000,     /* more than three attempts take */
     SETTLED_US = 1100000, /* more than OCI_LAYOUT_SETTLE_MS */
 };
 
@@ -22,6 +23,7 @@ static const char *const one[] = {"a", "b", NULL};
 static const char *const other[] = {"a", "c", NULL};
 
 struct fixture {
+    unsigned later_us; /* of write_later() */
     struct tempdir dir;
     struct oci_store store;
     struct engine_root root;
@@ -277,7 +279,7 @@ static void the_token_tells_a_new_name_and_a_new_blob(void **state)
     struct digest manifest;
     struct err err;
 
-    usleep(LATER_US);
+    usleep(f->later_us);
     assert_ok(oci_layout_driver.token(&f->root, &before, &err));
     assert_ok(oci_layout_driver.token(&f->root, &after, &err));
     assert_memory_equal(before.bytes, after.bytes, sizeof(before.bytes));
@@ -285,7 +287,7 @@ static void the_token_tells_a_new_name_and_a_new_blob(void **state)
     assert_ok(oci_layout_driver.token(&f->root, &after, &err));
     assert_memory_not_equal(before.bytes, after.bytes, sizeof(before.bytes));
     before = after;
-    usleep(LATER_US);
+    usleep(f->later_us);
     oci_store_name(&f->store, &manifest, OCI_MANIFEST, "1");
     assert_ok(oci_layout_driver.token(&f->root, &after, &err));
     assert_memory_not_equal(before.bytes, after.bytes, sizeof(before.bytes));
@@ -313,7 +315,7 @@ static void read_twice_it_is_the_same_as_afresh(void **state)
 
     oci_store_name(&f->store, &first, OCI_MANIFEST, "1");
     oci_store_name(&f->store, &second, OCI_MANIFEST, "2");
-    usleep(LATER_US);
+    usleep(f->later_us);
     known = rec_content_sum(read_again(f));
     for (int i = 0; i < 3; i++) {
         struct setsum again = rec_content_sum(read_again(f));
@@ -391,15 +393,19 @@ static void a_broken_layout_says_what_is_wrong(void **state)
     }
 }
 
-/* Nothing is said of a file that is broken because somebody writes it. */
+/* Nothing is said of a file that is broken because somebody writes it: what was read last stands.
+ */
 static void a_broken_file_that_is_young_may_be_half_written(void **state)
 {
     struct fixture *f = *state;
+    struct engine_reading *none = NULL;
     struct err err;
 
+    read_again(f);
     put(f, "index.json", "");
-    assert_fails(oci_layout_driver.read(&f->root, &f->options, NULL, &f->reading, &err), ERR_MOVED,
+    assert_fails(oci_layout_driver.read(&f->root, &f->options, f->reading, &none, &err), ERR_MOVED,
                  "index.json: JSON");
+    assert_null(none);
 }
 
 static void an_oversized_index_is_refused(void **state)
@@ -419,21 +425,35 @@ static void *write_later(void *arg)
 {
     struct fixture *f = arg;
 
-    usleep(LATER_US);
+    usleep(f->later_us);
     put(f, "index.json", "{\"schemaVersion\":2,\"manifests\":[]}");
     return NULL;
 }
 
-static void an_index_that_is_being_written_is_read_again(void **state)
+static void read_while_written(struct fixture *f, unsigned after_us)
 {
-    struct fixture *f = *state;
     pthread_t writer;
 
+    f->later_us = after_us;
     put(f, "index.json", "");
     assert_int_equal(pthread_create(&writer, NULL, write_later, f), 0);
     read_again(f);
     assert_int_equal(pthread_join(writer, NULL), 0);
     assert_int_equal(f->reading->content.store.state, REC_STORE_OK);
+}
+
+static void an_index_that_is_being_written_is_read_again(void **state)
+{
+    struct fixture *f = *state;
+
+    read_again(f);
+    read_while_written(f, LATER_US);
+}
+
+/* With no older reading that could stand, the first one waits for the writer. */
+static void the_first_reading_waits_for_a_slow_writer(void **state)
+{
+    read_while_written(*state, SLOW_US);
 }
 
 enum wrong { BLOB_GONE, BLOB_SPOILT, BLOB_CUT, BLOB_HUGE, BLOB_DIRECTORY };
@@ -580,6 +600,7 @@ int main(void)
         with_layout(a_broken_file_that_is_young_may_be_half_written),
         with_layout(an_oversized_index_is_refused),
         with_layout(an_index_that_is_being_written_is_read_again),
+        with_layout(the_first_reading_waits_for_a_slow_writer),
         with_layout(a_broken_blob_is_a_problem_and_hides_no_other_image),
         with_layout(a_broken_blob_that_is_young_hides_no_other_image),
         with_layout(an_entry_with_another_digest_algorithm_is_a_problem),
