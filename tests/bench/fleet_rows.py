@@ -136,3 +136,18 @@ def bytes_of_rows(world, size):
                size.per_host, size.days])[0]
     yield Figure("L6", "history: growth a host and day", "bytes", [got["bytes_a_host_and_day"]],
                  note=f"{size.churning:,} hosts, {size.days} days, one image replaced a host and day")
+
+
+# ---- B1 ------------------------------------------------------------------------------------------
+
+
+def lineage(world, size):
+    """Nothing is kept between answers: each decides anew what every image stands on."""
+    runs = ask([program(world, "lineage"), world.path("lineage.db"), *size.decided, size.repeat])
+    note = f"{runs[0]['images']:,} images, {runs[0]['chains']:,} chains"
+    floors, floor = [r["plain_seconds"] for r in runs], "the same rows stepped through by plain SQL"
+    alone = [r["lineage_seconds"] for r in runs]
+    both = [r["lineage_seconds"] + r["read_seconds"] for r in runs]
+    yield Figure("B1", "which base every image stands on, reading included", "s", both, floors, floor,
+                 ("<=", 1), note, beside=True)
+    yield Figure("B1", "names and lines alone", "s", alone, floors, floor)

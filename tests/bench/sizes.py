@@ -11,6 +11,8 @@ NORMAL = {
     "reported": 100000, "asked": 1000,
     # L5, L6: hosts of the fleet; most seconds for the SQL; hosts with a history of so many days.
     "checked": 10000, "sql_seconds": 120, "churning": 1000, "days": 30,
+    # B1: images whose bases are decided, on so many hosts with so many each.
+    "decided": (1000, 50000, 100),
     # L9, L7 and L10: images of a store.
     "looked": 1000, "scanned": 500,
     # E1, E2, E3: images that an engine holds and lists.
@@ -25,7 +27,7 @@ QUICK = NORMAL | {
     "repeat": 1, "hosts": 20, "images": 100, "per_host": 10, "differing": 100, "rates": (100, 1000),
     "seconds": 1, "differences": 100, "reported": 100, "asked": 5, "checked": 100, "churning": 20,
     "days": 3, "looked": 20, "scanned": 20, "listed": (6,), "beats": 3, "beating": 20,
-    "joining": 10, "herd": 100,
+    "decided": (10, 100, 10), "joining": 10, "herd": 100,
 }
 
 LARGE = NORMAL | {"repeat": 1, "differing": 100000, "checked": 100000, "sql_seconds": 1200,

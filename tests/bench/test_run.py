@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "support"))
 from figures import Figure, exponent  # noqa: E402
 from harness import Results  # noqa: E402
 
-ROWS = [f"L{n}" for n in (*range(1, 8), *range(9, 15))] + ["E1", "E2", "E3"]
+ROWS = [f"L{n}" for n in (*range(1, 8), *range(9, 15))] + ["B1", "E1", "E2", "E3"]
 
 
 def numbers(figure):
