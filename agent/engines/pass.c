@@ -16,8 +16,8 @@
 #include "common/utf8.h"
 
 #define ATTEMPTS 3
-#define FIRST_ATTEMPTS_MORE 12 /* where nothing was read before that could stand meanwhile */
-#define PAUSE_NS 100000000     /* between attempts */
+#define PATIENT_ATTEMPTS 12 /* more, of a patient source */
+#define PAUSE_NS 100000000  /* between attempts */
 #define NS_PER_SECOND 1000000000
 
 /* ---- what is wrong --------------------------------------------------------------------------- */
@@ -359,7 +359,7 @@ int pass_read(const struct pass_source *source, struct engine_root *root,
 {
     AUTO(engine_reading_close) struct engine_reading *reading = NULL;
     const struct request ask = {source, root, options, last};
-    int more = last == NULL ? FIRST_ATTEMPTS_MORE : 0;
+    int more = source->patient && last == NULL ? PATIENT_ATTEMPTS : 0;
     bool still = false;
 
     for (int i = 0; i < ATTEMPTS && !still;) {

@@ -74,7 +74,9 @@ int pass_describe(struct pass *p, const char *metadata, struct err *err);
 
 /* How a driver reads. */
 struct pass_source {
-    size_t size; /* of its own pass, which begins with a struct pass */
+    size_t size;  /* of its own pass, which begins with a struct pass */
+    bool patient; /* a first reading, for which no older one can stand, waits a second for whoever
+                     writes: its ERR_MOVED means that a file is half written */
     /* The token; *youngest_ns is the latest change time in it (Unix nanoseconds), 0 where the token
      * is no time (a counter cannot be the same after a change). */
     int (*token)(const struct engine_root *root, struct engine_token *out, int64_t *youngest_ns,
@@ -84,9 +86,9 @@ struct pass_source {
     void (*close)(struct pass *p); /* what run() left that is no arena's; NULL: nothing */
 };
 
-/* engine_driver.read: up to three attempts, until the token was the same before and after and
- * nothing vanished and nothing young is broken; then the state is OK, CORRUPT (problems), ORPHANED
- * (root->orphaned, no problems) or MOVING. */
+/* engine_driver.read: up to three attempts (a patient source: more), until the token was the same
+ * before and after and nothing vanished and nothing young is broken; then the state is OK, CORRUPT
+ * (problems), ORPHANED (root->orphaned, no problems) or MOVING. */
 int pass_read(const struct pass_source *source, struct engine_root *root,
               const struct engine_options *options, const struct engine_reading *last,
               struct engine_reading **out, struct err *err);

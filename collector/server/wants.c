@@ -30,13 +30,13 @@ struct wanted {
     size_t refused_count;
 };
 
-/* A session that holds an entry; in the session's open or idle list. */
+/* A session that holds an entry; in the session's open, declined or idle list. */
 struct holder {
     struct list in_entry, in_session;
     struct wanted *entry;
     struct wants_session *session;
     struct digest chain;
-    bool declined; /* counted in the session */
+    bool declined; /* in the session's declined list */
 };
 
 struct wants {
@@ -157,15 +157,10 @@ static bool is_refused(const struct wanted *e, int64_t incarnation)
     return false;
 }
 
-static void set_declined(struct wants *w, struct holder *h, bool declined)
+/* Keeps the session in the declining list exactly while it has declined something. */
+static void refresh_declining(struct wants *w, struct wants_session *s)
 {
-    struct wants_session *s = h->session;
-
-    if (h->declined == declined)
-        return;
-    h->declined = declined;
-    s->declined += declined ? 1 : (size_t)-1;
-    if (s->declined == 0)
+    if (list_empty(&s->declined))
         list_remove(&s->declining);
     else if (list_empty(&s->declining))
         list_push(&w->declining, &s->declining);
@@ -173,11 +168,11 @@ static void set_declined(struct wants *w, struct holder *h, bool declined)
 
 static void drop_holder(struct wants *w, struct holder *h)
 {
-    set_declined(w, h, false);
     list_remove(&h->in_entry);
     list_remove(&h->in_session);
     h->entry->holder_count--;
     refresh_ready(w, h->session);
+    refresh_declining(w, h->session);
     free(h);
 }
 
@@ -193,6 +188,14 @@ static void drop_entry(struct wants *w, struct wanted *e)
     w->count--;
 }
 
+static bool is_askable(const struct holder *h)
+{
+    const struct wanted *e = h->entry;
+
+    return e->state == PENDING && e->refused_count < WANTS_REFUSALS_MAX && !h->declined &&
+           !is_refused(e, h->session->incarnation);
+}
+
 /* Puts every holder where it belongs after a change of the entry. An entry that nobody holds and
  * that nobody failed for is forgotten: the next host that has it announces it anew. */
 static void sort_holders(struct wants *w, struct wanted *e)
@@ -201,13 +204,14 @@ static void sort_holders(struct wants *w, struct wanted *e)
 
     list_each (it, &e->holders) {
         struct holder *h = list_entry(it, struct holder, in_entry);
-        bool open = e->state == PENDING && !rests && !is_refused(e, h->session->incarnation);
-        struct list *place = open ? &h->session->of[class_of(e->key.kind)].open : &h->session->idle;
+        struct wants_session *s = h->session;
+        bool open = is_askable(h);
+        struct list *closed = h->declined ? &s->declined : &s->idle;
 
         list_remove(&h->in_session);
-        list_push(place, &h->in_session);
-        set_declined(w, h, h->declined && !open);
-        refresh_ready(w, h->session);
+        list_push(open ? &s->of[class_of(e->key.kind)].open : closed, &h->in_session);
+        refresh_ready(w, s);
+        refresh_declining(w, s);
         askable |= open;
     }
     if (e->state != PENDING || askable)
@@ -231,15 +235,6 @@ static void end_lease(struct wants *w, struct wanted *e, enum want_state state)
     refresh_ready(w, s);
 }
 
-static void forget_refusal(struct wanted *e, int64_t incarnation)
-{
-    for (size_t i = 0; i < e->refused_count; i++)
-        if (e->refused[i] == incarnation) {
-            e->refused[i] = e->refused[--e->refused_count];
-            return;
-        }
-}
-
 static void refuse(struct wants *w, struct wanted *e, int64_t incarnation, uint64_t now_ms)
 {
     if (!is_refused(e, incarnation) && e->refused_count < WANTS_REFUSALS_MAX)
@@ -259,6 +254,7 @@ void wants_join(struct wants *w, struct wants_session *s, int64_t incarnation)
         list_init(&s->of[c].leases);
     }
     list_init(&s->idle);
+    list_init(&s->declined);
     list_init(&s->ready);
     list_init(&s->owing);
     list_init(&s->declining);
@@ -283,6 +279,7 @@ void wants_leave(struct wants *w, struct wants_session *s)
     for (int c = 0; c < WANTS_CLASSES; c++)
         drop_holders(w, &s->of[c].open);
     drop_holders(w, &s->idle);
+    drop_holders(w, &s->declined);
     for (int c = 0; c < WANTS_CLASSES; c++) {
         while (!list_empty(&s->of[c].leases)) {
             struct wanted *e = list_entry(s->of[c].leases.next, struct wanted, lease);
@@ -307,7 +304,8 @@ static struct holder *find_holder(const struct wanted *e, const struct wants_ses
     return NULL;
 }
 
-/* Makes room where all places are taken by hosts that failed. */
+/* Makes room where all places are taken by hosts that failed or declined. One that declined
+ * announces it again with its next report. */
 static bool has_room(struct wants *w, struct wanted *e)
 {
     if (e->holder_count < WANTS_HOLDERS_MAX)
@@ -315,7 +313,7 @@ static bool has_room(struct wants *w, struct wanted *e)
     list_each (it, &e->holders) {
         struct holder *h = list_entry(it, struct holder, in_entry);
 
-        if (is_refused(e, h->session->incarnation)) {
+        if (h->declined || is_refused(e, h->session->incarnation)) {
             drop_holder(w, h);
             return true;
         }
@@ -417,48 +415,49 @@ void wants_delivered(struct wants *w, struct wants_session *s, enum rec_document
     end_lease(w, e, DELIVERED);
 }
 
-/* All that a session declines until it is asked again waits for the same moment. Manifests and
- * attestations wait for retry_ms: often nobody has them, for ever. */
-static void note_decline(struct wants *w, struct holder *h, uint64_t now_ms)
+/* Manifests and attestations are refused for retry_ms: often nobody has them, for ever. */
+static bool may_come_back(const struct wanted *e)
 {
-    struct wants_session *s = h != NULL ? h->session : NULL;
+    return e->key.kind == 0 || e->key.kind == REC_DOC_CONFIG;
+}
 
-    if (s == NULL || (h->entry->key.kind != 0 && h->entry->key.kind != REC_DOC_CONFIG))
-        return;
-    if (s->declined == 0) {
+/* All that a session declines until it is asked again waits for the same moment. */
+static void decline(const struct wants *w, struct holder *h, uint64_t now_ms)
+{
+    struct wants_session *s = h->session;
+
+    if (list_empty(&s->declined)) {
         s->pause_ms = s->pause_ms == 0 ? w->limits.decline_ms : 2 * s->pause_ms;
         s->pause_ms = s->pause_ms < w->limits.retry_ms ? s->pause_ms : w->limits.retry_ms;
         s->again_ms = now_ms + s->pause_ms;
     }
-    set_declined(w, h, true);
+    h->declined = true;
 }
 
 bool wants_refused(struct wants *w, struct wants_session *s, enum rec_document_kind kind,
                    const struct digest *digest, uint64_t now_ms)
 {
     struct wanted *e = find(w, kind, digest);
+    struct holder *h;
 
     if (e == NULL || e->state != LEASED || e->lessee != s)
         return false;
     end_lease(w, e, PENDING);
-    refuse(w, e, s->incarnation, now_ms);
-    note_decline(w, find_holder(e, s), now_ms);
+    h = find_holder(e, s);
+    if (h != NULL && may_come_back(e))
+        decline(w, h, now_ms);
+    else
+        refuse(w, e, s->incarnation, now_ms);
     sort_holders(w, e);
     return true;
 }
 
-/* What the session declined is asked of it again. */
 static void ask_declined_again(struct wants *w, struct wants_session *s)
 {
-    list_each_safe (it, next, &s->idle) {
+    list_each_safe (it, next, &s->declined) {
         struct holder *h = list_entry(it, struct holder, in_session);
 
-        if (s->declined == 0)
-            return;
-        if (!h->declined)
-            continue;
-        set_declined(w, h, false);
-        forget_refusal(h->entry, s->incarnation);
+        h->declined = false;
         sort_holders(w, h->entry);
     }
 }

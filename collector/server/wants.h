@@ -69,9 +69,9 @@ struct wants_session {
     struct list idle;      /* holders whose entry may not */
     struct list ready;     /* in the registry, while there is something to take */
     struct list owing;     /* in the registry, while something is leased */
-    struct list declining; /* in the registry, while something that it declined is not asked */
-    size_t declined;       /* so many holders */
-    uint64_t again_ms;     /* when they are asked again */
+    struct list declined;  /* holders that it declined to give, until they are asked again */
+    struct list declining; /* in the registry, while there are any */
+    uint64_t again_ms;     /* when that is */
     uint64_t pause_ms;     /* how long that takes now */
     bool joined;
 };

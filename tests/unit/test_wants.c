@@ -192,7 +192,8 @@ static void a_liar_that_comes_back_is_still_known(void **state)
 
     announce(f, &f->a, &item);
     take(f, &f->a, 0);
-    assert_true(wants_refused(f->wants, &f->a, REC_DOC_CONFIG, &item.digest, 0));
+    wants_delivered(f->wants, &f->a, REC_DOC_CONFIG, &item.digest, 0);
+    wants_settle(f->wants, REC_DOC_CONFIG, &item.digest, 1, WANTS_FAILED, 0);
     wants_leave(f->wants, &f->a);
     wants_join(f->wants, &f->a, 1);
     announce(f, &f->a, &item);
@@ -269,6 +270,47 @@ static void another_host_is_asked_at_once_after_a_decline(void **state)
     assert_int_equal(take(f, &f->a, 0), 0);
     wants_leave(f->wants, &f->b);
     assert_int_equal(take(f, &f->a, 0), 1);
+}
+
+/* A host that reports and declines all day long does not make others wait longer. */
+static void a_decline_does_not_lengthen_the_refusal_of_others(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_item item = config(1);
+
+    announce(f, &f->a, &item);
+    assert_int_equal(take(f, &f->a, 0), 1);
+    assert_int_equal(wants_expire(f->wants, LEASE_MS), 1);
+    announce(f, &f->b, &item);
+    for (uint64_t now = LEASE_MS; now < LEASE_MS + RETRY_MS; now += RETRY_MS / 6) {
+        wants_expire(f->wants, now);
+        assert_int_equal(take(f, &f->a, now), 0);
+        assert_int_equal(take(f, &f->b, now), 1);
+        assert_true(wants_refused(f->wants, &f->b, REC_DOC_CONFIG, &item.digest, now));
+        wants_changed(f->wants, &f->b);
+    }
+    wants_expire(f->wants, LEASE_MS + RETRY_MS);
+    wants_leave(f->wants, &f->b);
+    assert_int_equal(take(f, &f->a, LEASE_MS + RETRY_MS), 1);
+}
+
+static void those_that_declined_make_room_for_others(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_session many[WANTS_HOLDERS_MAX];
+    struct wants_item item = config(1);
+
+    for (int i = 0; i < WANTS_HOLDERS_MAX; i++) {
+        wants_join(f->wants, &many[i], 10 + i);
+        announce(f, &many[i], &item);
+        assert_int_equal(take(f, &many[i], 0), 1);
+        assert_true(wants_refused(f->wants, &many[i], REC_DOC_CONFIG, &item.digest, 0));
+    }
+    announce(f, &f->a, &item);
+    assert_int_equal(take(f, &f->a, 0), 1);
+    assert_false(wants_is_starved(f->wants));
+    for (int i = 0; i < WANTS_HOLDERS_MAX; i++)
+        wants_leave(f->wants, &many[i]);
 }
 
 static void another_incarnation_confirms(void **state)
@@ -415,6 +457,9 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(another_host_is_asked_at_once_after_a_decline, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_decline_does_not_lengthen_the_refusal_of_others, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(those_that_declined_make_room_for_others, setup, teardown),
         cmocka_unit_test_setup_teardown(another_incarnation_confirms, setup, teardown),
         cmocka_unit_test_setup_teardown(one_host_is_not_flooded, setup, teardown),
         cmocka_unit_test_setup_teardown(layers_come_with_a_chain_of_the_asked_host, setup,

@@ -255,6 +255,7 @@ static int read_layout(struct engine_root *root, const struct engine_options *op
 {
     static const struct pass_source source = {
         .size = sizeof(struct oci_layout_pass),
+        .patient = true,
         .token = layout_token,
         .run = run,
         .close = close_pass,
