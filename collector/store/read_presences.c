@@ -54,8 +54,11 @@ static int by_image(const void *a, const void *b)
 /* Listings are mostly numbered as their images are, so most stores are in order already. */
 static void sort_by_image(struct fleet *f, const struct fleet_store *s)
 {
-    struct fleet_presence *list = f->presences + s->presences.first;
+    struct fleet_presence *list;
 
+    if (s->presences.count < 2)
+        return;
+    list = f->presences + s->presences.first;
     for (uint32_t i = 1; i < s->presences.count; i++)
         if (list[i - 1].image > list[i].image) {
             qsort(list, s->presences.count, sizeof(*list), by_image);
