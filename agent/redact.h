@@ -3,7 +3,8 @@
  * build arguments in history, values of environment variables and labels whose name or form is
  * that of a secret, user information in URLs, tokens and private keys by their form, anywhere in
  * the document; of an attestation and of build info all but the images that a build took
- * (redact_statement.h). docs/protocol.md lists the rules; REDACT_RULES is their version.
+ * (redact_statement.h). docs/protocol.md lists the rules; REC_REDACTION_RULES (common/record.h)
+ * is their version.
  *
  * Threads: pure.
  */
@@ -13,7 +14,6 @@
 #include "common/buf.h"
 #include "common/error.h"
 
-#define REDACT_RULES 2
 #define REDACT_MARK "[redacted]"
 
 /* Reads the document `in` (JSON) and writes what may leave to `out`: the same bytes and *cuts = 0

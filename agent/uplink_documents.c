@@ -157,7 +157,7 @@ static void send_piece(struct uplink *u)
         .offset = d->offset,
         .data = d->data.data + d->offset,
         .len = (uint32_t)(left < REC_CHUNK_BYTES ? left : REC_CHUNK_BYTES),
-        .rules = d->cuts > 0 ? REDACT_RULES : 0,
+        .rules = d->cuts > 0 ? REC_REDACTION_RULES : 0,
         .cuts = d->cuts,
     };
     d->offset += m.document.len;

@@ -300,6 +300,10 @@ enum rec_document_kind {
     REC_DOC_ATTESTATION = 4,
 };
 
+/* The newest version of the rules of redaction (docs/protocol.md): the one that this version's
+ * agent cuts by, and its collector knows of. */
+#define REC_REDACTION_RULES 2
+
 /* One piece of a document; pieces come in order, offset by offset, one document at a time. */
 struct rec_document {
     enum rec_document_kind kind;

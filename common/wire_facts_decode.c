@@ -32,6 +32,8 @@ int wire_decode_document(struct wire_in *ctx, const Layercensus__V1__AgentMessag
                        in->data.len, in->offset, in->total);
     if (in->cuts > 0 && in->redaction_rules == 0)
         return err_set(err, ERR_PROTOCOL, "cuts: %u without redaction_rules", in->cuts);
+    if (in->redaction_rules > 0 && in->cuts == 0)
+        return err_set(err, ERR_PROTOCOL, "redaction_rules: %u without cuts", in->redaction_rules);
     out->kind = (enum rec_document_kind)in->kind;
     out->total = in->total;
     out->offset = in->offset;

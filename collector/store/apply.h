@@ -86,7 +86,8 @@ enum apply_verdict {
     APPLY_KNOWN = 3,     /* nothing new */
     APPLY_LIE = 4,       /* bytes do not have the digest: nothing stored, an event names the host */
     APPLY_MISMATCH = 5,  /* two hosts differ: neither believed, an event names both */
-    APPLY_OLDER = 6,     /* cut by older rules than what one host said: no second opinion */
+    APPLY_OLDER = 6,     /* cut by older rules than what one host said, or by such as nobody knows
+                            here (record.h, REC_REDACTION_RULES): no second opinion */
 };
 
 /* A whole document. Parses it (configs: image, chains, layers, history, labels; manifests: their

@@ -242,14 +242,34 @@ static int confirm(const struct incoming *in, enum apply_verdict *verdict, struc
     return second_opinion(in, DOCUMENT_CONFIRMED, err);
 }
 
+/* Rules as they go before others: newer ones do. A version that is not known here is that of a
+ * newer agent, or any number that a host made up: it goes before none, and every known one before
+ * it. */
+static uint32_t rank(uint32_t rules)
+{
+    return rules <= REC_REDACTION_RULES ? rules : 0;
+}
+
+/* Its words count from now on, and those of the host before it no more. */
+static int replace(const struct incoming *in, enum apply_verdict *verdict, struct err *err)
+{
+    char subject[DIGEST_TEXT];
+
+    if (apply_event_pair(in->store, "document-replaced", subject_of(in, subject),
+                         "redacts the document by rules that go before another host's",
+                         in->incarnation_id, in->by, in->now_ms, err) != 0)
+        return -1;
+    return put(in, DOCUMENT_SAID, verdict, err);
+}
+
 /* A second host's words on what one host said. Other rules cut otherwise: the newer ones count, and
  * wait for a second host themselves. */
 static int compare_said(const struct incoming *in, enum apply_verdict *verdict, struct err *err)
 {
     if (in->same)
         return confirm(in, verdict, err);
-    if (in->rules > in->stored_rules)
-        return put(in, DOCUMENT_SAID, verdict, err);
+    if (rank(in->rules) > rank(in->stored_rules))
+        return replace(in, verdict, err);
     if (in->rules == in->stored_rules)
         return dispute(in, false, verdict, err);
     *verdict = APPLY_OLDER;

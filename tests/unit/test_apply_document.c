@@ -204,6 +204,66 @@ static void newer_rules_wait_for_a_second_host_anew(void **state)
     assert_int_equal(rig_number(&rig, "SELECT layer_count FROM image"), 3);
 }
 
+static void newer_rules_that_cut_otherwise_are_told_as_an_event(void **state)
+{
+    struct digest ignored, id = rig_digest('I', 1);
+    const char *text = rig_config(&rig, layers, 4, &ignored);
+    const char *other = rig_config(&rig, layers, 3, &ignored);
+
+    (void)state;
+    rig_document(&rig, one, &id, text, 1, 1020);
+    rig_document(&rig, two, &id, other, 2, 1020);
+    assert_string_equal(rig_text(&rig, "SELECT e.kind || ' ' || h.name FROM event e "
+                                       "JOIN host h ON h.id = e.host_id"),
+                        "document-replaced web-2");
+    assert_int_equal(rig_number(&rig, "SELECT text LIKE 'web-2%web-1%' FROM event"), 1);
+}
+
+/* Such a number may be that of a newer agent, or made up. */
+static void rules_that_nobody_knows_replace_nothing(void **state)
+{
+    struct digest ignored, id = rig_digest('I', 1);
+    const char *text = rig_config(&rig, layers, 4, &ignored);
+    const char *other = rig_config(&rig, layers, 3, &ignored);
+
+    (void)state;
+    rig_document(&rig, one, &id, text, REC_REDACTION_RULES, 1020);
+    assert_int_equal(rig_document(&rig, two, &id, other, 4000000000U, 1020), APPLY_OLDER);
+    assert_int_equal(rig_number(&rig, "SELECT layer_count FROM image"), 4);
+    assert_int_equal(rig_document(&rig, three, &id, text, REC_REDACTION_RULES, 1020),
+                     APPLY_CONFIRMED);
+    assert_int_equal(rig_document(&rig, two, &id, other, 4000000000U, 1020), APPLY_KNOWN);
+    assert_int_equal(rig_number(&rig, "SELECT layer_count FROM image"), 4);
+}
+
+static void rules_that_nobody_knows_give_way_to_known_ones(void **state)
+{
+    struct digest ignored, id = rig_digest('I', 1);
+    const char *text = rig_config(&rig, layers, 4, &ignored);
+    const char *other = rig_config(&rig, layers, 3, &ignored);
+
+    (void)state;
+    rig_document(&rig, two, &id, other, 4000000000U, 1020);
+    assert_int_equal(rig_number(&rig, "SELECT state FROM document"), 2);
+    assert_int_equal(rig_document(&rig, three, &id, other, 4000000001U, 1020), APPLY_OLDER);
+    assert_int_equal(rig_document(&rig, one, &id, text, 1, 1020), APPLY_TAKEN);
+    assert_int_equal(rig_number(&rig, "SELECT layer_count FROM image"), 4);
+    assert_int_equal(rig_number(&rig, "SELECT incarnation_id FROM document"), one);
+}
+
+/* In a fleet whose agents are all newer than the collector. */
+static void two_hosts_with_rules_that_nobody_knows_confirm_each_other(void **state)
+{
+    struct digest ignored, id = rig_digest('I', 1);
+    const char *text = rig_config(&rig, layers, 4, &ignored);
+
+    (void)state;
+    assert_int_equal(rig_document(&rig, one, &id, text, REC_REDACTION_RULES + 1, 1020),
+                     APPLY_TAKEN);
+    assert_int_equal(rig_document(&rig, two, &id, text, REC_REDACTION_RULES + 1, 1020),
+                     APPLY_CONFIRMED);
+}
+
 static void the_whole_document_settles_a_dispute(void **state)
 {
     struct digest id, ignored;
@@ -234,6 +294,10 @@ int main(void)
         TEST(a_third_voice_does_not_undo_what_two_confirmed),
         TEST(older_rules_give_no_second_opinion),
         TEST(newer_rules_wait_for_a_second_host_anew),
+        TEST(newer_rules_that_cut_otherwise_are_told_as_an_event),
+        TEST(rules_that_nobody_knows_replace_nothing),
+        TEST(rules_that_nobody_knows_give_way_to_known_ones),
+        TEST(two_hosts_with_rules_that_nobody_knows_confirm_each_other),
         TEST(the_whole_document_settles_a_dispute),
     };
 

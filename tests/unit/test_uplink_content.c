@@ -136,7 +136,7 @@ static void a_secret_does_not_leave_in_a_document(void **state)
     run_until(f, f->collector.heard[WIRE_DOCUMENT] == 1);
     assert_null(strstr(buf_str(&f->collector.document), "hunter2"));
     assert_non_null(strstr(buf_str(&f->collector.document), REDACT_MARK));
-    assert_int_equal(f->collector.last_document.rules, REDACT_RULES);
+    assert_int_equal(f->collector.last_document.rules, REC_REDACTION_RULES);
     assert_int_equal(f->collector.last_document.cuts, 1);
 }
 
@@ -176,7 +176,7 @@ static void a_secret_does_not_leave_in_a_manifest(void **state)
     fake_collector_want(&f->collector, REC_DOC_MANIFEST, &id);
     run_until(f, f->collector.heard[WIRE_DOCUMENT] == 1);
     assert_null(strstr(buf_str(&f->collector.document), "hunter2"));
-    assert_int_equal(f->collector.last_document.rules, REDACT_RULES);
+    assert_int_equal(f->collector.last_document.rules, REC_REDACTION_RULES);
     assert_int_equal(f->collector.last_document.cuts, 1);
 }
 

@@ -461,7 +461,7 @@ static void what_must_be_said_is_missed(void **state)
 
 static void a_piece_outside_of_its_document_is_refused(void **state)
 {
-    struct pb d = {.len = 0}, cut;
+    struct pb d = {.len = 0}, cut, uncut;
 
     (void)state;
     put_number(&d, 1, REC_DOC_CONFIG);
@@ -473,8 +473,11 @@ static void a_piece_outside_of_its_document_is_refused(void **state)
     refused(DOCUMENT, &d, ERR_PROTOCOL, "5 bytes at 6 do not lie in a total of 10");
     put_number(&d, 4, UINT32_MAX);
     refused(DOCUMENT, &d, ERR_PROTOCOL, "do not lie");
+    uncut = cut;
     put_number(&cut, 7, 1);
     refused(DOCUMENT, &cut, ERR_PROTOCOL, "cuts");
+    put_number(&uncut, 6, 2);
+    refused(DOCUMENT, &uncut, ERR_PROTOCOL, "without cuts");
 }
 
 static void a_difference_that_contradicts_itself_is_refused(void **state)
