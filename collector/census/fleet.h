@@ -66,7 +66,8 @@ struct fleet_layer {
     enum fleet_fact_state state;
     int64_t content_bytes, nominal_bytes, files, directories;
     const char *os_release; /* text of the file, "" none, NULL not known */
-    uint32_t base_layers;   /* that it says lie below it (EVIDENCE_CONTENT_MANIFEST); 0 not said */
+    uint32_t base_layers; /* that it says lie below it (EVIDENCE_CONTENT_MANIFEST); 0 not said, and
+                             one host's word alone while the state is not FACT_CONFIRMED */
 };
 
 struct fleet_chain {

@@ -15,8 +15,8 @@ static const char *const sql[] = {
     [FACTS_PUT] = "UPDATE layer SET fact_state = 1, content_bytes = ?, nominal_bytes = ?,"
                   " files = ?, directories = ?, os_release = ?, base_layers = ?,"
                   " fact_incarnation = ? WHERE id = ?",
-    [FACTS_CONFIRM] = "UPDATE layer SET fact_state = 2, confirm_incarnation = ?, "
-                      "base_layers = coalesce(base_layers, ?) WHERE id = ?",
+    [FACTS_CONFIRM] = "UPDATE layer SET fact_state = 2, confirm_incarnation = ?1, "
+                      "base_layers = CASE WHEN base_layers = ?2 THEN ?2 END WHERE id = ?3",
     [FACTS_DISPUTE] = "UPDATE layer SET fact_state = 3, content_bytes = NULL, nominal_bytes = NULL,"
                       " files = NULL, directories = NULL, os_release = NULL,"
                       " base_layers = NULL, confirm_incarnation = ? WHERE id = ?",
@@ -27,13 +27,15 @@ struct stored {
     int64_t layer_id;
     int state;
     int64_t by;
-    bool same;
+    int64_t base_layers; /* 0 not said */
+    bool same;           /* but for base_layers */
 };
 
-/* Agents of before do not say how many layers the base has: that contradicts nobody. */
-static bool says_the_same_base(int64_t stored, uint32_t told)
+/* Agents of before do not say how many layers the base has: that contradicts nobody, and confirms
+ * nothing. */
+static bool contradicts_base(const struct stored *was, uint32_t told)
 {
-    return stored == 0 || told == 0 || stored == told;
+    return was->base_layers != 0 && told != 0 && was->base_layers != told;
 }
 
 /* 1 the layer is known, 0 not, -1. */
@@ -54,8 +56,8 @@ static int load_stored(struct store *s, const struct rec_layer_facts *f, struct 
                 stmt_get_int(&st, 4) == (int64_t)f->nominal_bytes &&
                 stmt_get_int(&st, 5) == (int64_t)f->files &&
                 stmt_get_int(&st, 6) == (int64_t)f->directories &&
-                strcmp(stmt_get_text(&st, 7), f->os_release) == 0 &&
-                says_the_same_base(stmt_get_int(&st, 8), f->base_layers);
+                strcmp(stmt_get_text(&st, 7), f->os_release) == 0;
+    out->base_layers = stmt_get_int(&st, 8);
     return 1;
 }
 
@@ -108,12 +110,22 @@ static int tell_mismatch(struct store *s, int64_t incarnation_id, const struct s
                                       now_ms, err);
 }
 
+/* The host's own words once more: it may have measured again. */
+static int say_again(struct store *s, int64_t incarnation_id, const struct stored *was,
+                     const struct rec_layer_facts *facts, enum apply_verdict *verdict,
+                     struct err *err)
+{
+    if (was->same && was->base_layers == facts->base_layers)
+        return 0;
+    *verdict = APPLY_TAKEN;
+    return put(s, incarnation_id, facts, was->layer_id, err);
+}
+
 int apply_layer_facts(struct store *s, int64_t incarnation_id, const struct rec_layer_facts *facts,
                       int64_t now_ms, enum apply_verdict *verdict, struct err *err)
 {
     struct stored was = {0};
     int found = load_stored(s, facts, &was, err);
-    bool own;
 
     if (found < 0)
         return -1;
@@ -121,13 +133,14 @@ int apply_layer_facts(struct store *s, int64_t incarnation_id, const struct rec_
     /* Nobody asked for a layer that nothing names. */
     if (found == 0 || was.state == FACTS_DISPUTED)
         return 0;
-    own = was.by == incarnation_id;
-    if (was.state == FACTS_UNKNOWN || (was.state == FACTS_SAID && own && !was.same)) {
+    if (was.state == FACTS_UNKNOWN) {
         *verdict = APPLY_TAKEN;
         return put(s, incarnation_id, facts, was.layer_id, err);
     }
-    if (was.same) {
-        if (was.state == FACTS_CONFIRMED || own)
+    if (was.state == FACTS_SAID && was.by == incarnation_id)
+        return say_again(s, incarnation_id, &was, facts, verdict, err);
+    if (was.same && !contradicts_base(&was, facts->base_layers)) {
+        if (was.state == FACTS_CONFIRMED)
             return 0;
         *verdict = APPLY_CONFIRMED;
         return settle(s, FACTS_CONFIRM, incarnation_id, facts, was.layer_id, err);

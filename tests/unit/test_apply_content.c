@@ -94,18 +94,32 @@ static void how_many_layers_a_base_has_is_a_fact_like_others(void **state)
     assert_int_equal(rig_number(&rig, "SELECT count(*) FROM layer WHERE base_layers = 3"), 1);
 }
 
-/* Older agents do not say it. */
-static void silence_about_the_base_contradicts_nobody(void **state)
+/* Older agents do not say it. That makes nobody a liar, and confirms no number that one host may
+ * have made up. */
+static void silence_about_the_base_neither_contradicts_nor_confirms(void **state)
 {
     (void)state;
     know_layers();
     assert_int_equal(facts_with_base(one, 1, 100, 0), APPLY_TAKEN);
     assert_int_equal(facts_with_base(two, 1, 100, 3), APPLY_CONFIRMED);
-    assert_int_equal(base_layers_told(), 3);
-    assert_int_equal(facts_with_base(three, 1, 100, 0), APPLY_KNOWN);
+    assert_int_equal(base_layers_told(), -1);
+    assert_int_equal(facts_with_base(three, 1, 100, 3), APPLY_KNOWN);
     assert_int_equal(facts_with_base(one, 2, 100, 5), APPLY_TAKEN);
-    assert_int_equal(facts_with_base(two, 2, 100, 0), APPLY_CONFIRMED);
     assert_int_equal(base_layers_told(), 5);
+    assert_int_equal(facts_with_base(two, 2, 100, 0), APPLY_CONFIRMED);
+    assert_int_equal(base_layers_told(), -1);
+}
+
+static void a_host_takes_back_what_it_said_of_the_base(void **state)
+{
+    (void)state;
+    know_layers();
+    assert_int_equal(facts_with_base(one, 1, 100, 3), APPLY_TAKEN);
+    assert_int_equal(facts_with_base(one, 1, 100, 0), APPLY_TAKEN);
+    assert_int_equal(base_layers_told(), -1);
+    assert_int_equal(facts_with_base(one, 1, 100, 2), APPLY_TAKEN);
+    assert_int_equal(base_layers_told(), 2);
+    assert_int_equal(facts_with_base(one, 1, 100, 2), APPLY_KNOWN);
 }
 
 static void facts_that_differ_are_withdrawn(void **state)
@@ -337,7 +351,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(facts_are_confirmed_by_a_second_host),
         TEST(how_many_layers_a_base_has_is_a_fact_like_others),
-        TEST(silence_about_the_base_contradicts_nobody),
+        TEST(silence_about_the_base_neither_contradicts_nor_confirms),
+        TEST(a_host_takes_back_what_it_said_of_the_base),
         TEST(facts_that_differ_are_withdrawn),
         TEST(what_is_missing_is_documents_first_and_layers_then),
         TEST(a_redacted_document_is_asked_of_another_host),
