@@ -109,7 +109,7 @@ static int read_document(const struct incoming *in, struct err *err)
         return tell_unreadable(in, "manifest-unreadable", &in->unread, err);
     }
     if (in->kind == REC_DOC_ATTESTATION)
-        return apply_provenance_statement(in->store, in->digest, err);
+        return apply_provenance_statement(in->store, in->digest, in->data, in->len, err);
     if (in->kind != REC_DOC_CONFIG)
         return 0;
     if (apply_config(in->store, in->digest, in->data, in->len, in->now_ms / MS_PER_SECOND, &why,
@@ -124,7 +124,7 @@ static int withdraw_document(const struct incoming *in, struct err *err)
     if (is_manifest(in->kind))
         return apply_manifest(in->store, in->digest, NULL, err);
     if (in->kind == REC_DOC_ATTESTATION)
-        return apply_provenance_statement(in->store, in->digest, err);
+        return apply_provenance_statement(in->store, in->digest, NULL, 0, err);
     if (in->kind != REC_DOC_CONFIG)
         return 0;
     return apply_config_dispute(in->store, in->digest, in->now_ms / MS_PER_SECOND, err);

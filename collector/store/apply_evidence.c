@@ -4,7 +4,6 @@
 
 #include "collector/store/apply_config.h"
 #include "collector/store/apply_provenance.h"
-#include "collector/store/provenance.h"
 #include "collector/store/store_private.h"
 #include "common/log.h"
 
@@ -12,14 +11,16 @@ enum {
     IMAGE_CLEAR,
     IMAGE_ADD,
     MANIFEST_CLEAR,
-    PROVENANCE_CLEAR,
     MANIFEST_ADD,
     RULES_ARE,
     RULES_SET,
     CLEAR_IMAGES,
     CLEAR_MANIFESTS,
+    CLEAR_MATERIALS,
+    CLEAR_SUBJECTS,
     CONFIGS,
     MANIFESTS,
+    STATEMENTS,
 };
 
 static const char *const sql[] = {
@@ -27,18 +28,20 @@ static const char *const sql[] = {
     [IMAGE_ADD] = "INSERT INTO base_evidence "
                   "(image_id, source, seq, role, reference, digest, top, layers) "
                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    [MANIFEST_CLEAR] = "DELETE FROM manifest_evidence WHERE manifest = ? AND source <> 7",
-    [PROVENANCE_CLEAR] = "DELETE FROM manifest_evidence WHERE manifest = ? AND source = 7",
+    [MANIFEST_CLEAR] = "DELETE FROM manifest_evidence WHERE manifest = ?",
     [MANIFEST_ADD] = "INSERT INTO manifest_evidence (manifest, source, seq, reference, digest) "
                      "VALUES (?, ?, ?, ?, ?)",
     [RULES_ARE] = "SELECT 1 FROM meta WHERE key = 'evidence_rules' AND value = ?",
     [RULES_SET] = "INSERT OR REPLACE INTO meta (key, value) VALUES ('evidence_rules', ?)",
     [CLEAR_IMAGES] = "DELETE FROM base_evidence",
     [CLEAR_MANIFESTS] = "DELETE FROM manifest_evidence",
+    [CLEAR_MATERIALS] = "DELETE FROM material",
+    [CLEAR_SUBJECTS] = "DELETE FROM statement_subject",
     [CONFIGS] = "SELECT i.id, d.bytes FROM image i JOIN document d ON d.kind = 1 "
                 "AND d.digest = i.digest WHERE i.parsed = ? ORDER BY i.id",
     [MANIFESTS] = "SELECT digest, bytes FROM document WHERE kind IN (2, 3) AND state <> 4 "
                   "ORDER BY id",
+    [STATEMENTS] = "SELECT digest, bytes FROM document WHERE kind = 4 AND state <> 4 ORDER BY id",
 };
 const struct store_sql store_sql_evidence = STORE_SQL(sql);
 
@@ -120,22 +123,6 @@ int apply_evidence_manifest(struct store *s, const struct digest *manifest,
     return 0;
 }
 
-int apply_evidence_provenance(struct store *s, const struct digest *manifest, struct err *err)
-{
-    AUTO(arena_close) struct arena *arena = NULL;
-    struct stmt st = stmt_use(s, STORE_SET_evidence, PROVENANCE_CLEAR);
-    struct evidence_rows rows;
-
-    stmt_digest(&st, manifest);
-    if (stmt_run(&st, err) != 0 || arena_open(&arena, EVIDENCE_ARENA_BYTES, err) != 0 ||
-        provenance_of(s, manifest, &rows, arena, err) != 0)
-        return -1;
-    for (size_t i = 0; i < rows.count; i++)
-        if (add_to_manifest(s, manifest, &rows, i, err) != 0)
-            return -1;
-    return 0;
-}
-
 /* ---- all of it again ------------------------------------------------------------------------- */
 
 /* 1 the database was read by these rules, 0 by others or never, -1. */
@@ -157,7 +144,7 @@ static int set_rules(struct store *s, struct err *err)
 
 static int clear_all(struct store *s, struct err *err)
 {
-    for (int index = CLEAR_IMAGES; index <= CLEAR_MANIFESTS; index++) {
+    for (int index = CLEAR_IMAGES; index <= CLEAR_SUBJECTS; index++) {
         struct stmt st = stmt_use(s, STORE_SET_evidence, index);
 
         if (stmt_run(&st, err) != 0)
@@ -226,10 +213,28 @@ static int manifests_again(struct store *s, uint64_t *count, struct err *err)
     return more;
 }
 
+static int statements_again(struct store *s, uint64_t *count, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_evidence, STATEMENTS);
+    int more;
+
+    for (; (more = stmt_row(&st, err)) > 0; ++*count) {
+        struct digest digest;
+        const void *data;
+        size_t len;
+
+        data = stmt_get_blob(&st, 1, &len);
+        if (stmt_get_digest(&st, 0, &digest, err) != 0 ||
+            apply_provenance_statement(s, &digest, data, len, err) != 0)
+            return -1;
+    }
+    return more;
+}
+
 static int read_again(struct store *s, uint64_t *count, struct err *err)
 {
     if (clear_all(s, err) != 0 || configs_again(s, count, err) != 0 ||
-        manifests_again(s, count, err) != 0)
+        manifests_again(s, count, err) != 0 || statements_again(s, count, err) != 0)
         return -1;
     return set_rules(s, err);
 }

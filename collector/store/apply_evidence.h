@@ -18,9 +18,6 @@ int apply_evidence_config(struct store *s, int64_t image_id, const struct config
 int apply_evidence_manifest(struct store *s, const struct digest *manifest,
                             const struct manifest *m, struct err *err);
 
-/* Makes anew what attestations say of the manifest's image (provenance.h). */
-int apply_evidence_provenance(struct store *s, const struct digest *manifest, struct err *err);
-
 /* Where the database was read by other rules (meta, evidence_rules), reads again whatever it holds:
  * better parsing needs no new question to hosts. One transaction of its own, none where the rules
  * are the same; some seconds for 50,000 images. */

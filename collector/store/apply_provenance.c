@@ -1,55 +1,33 @@
 #include "collector/store/apply_provenance.h"
 
-#include "collector/store/apply_evidence.h"
+#include "collector/store/evidence_parse.h"
 #include "collector/store/store_private.h"
-#include "common/check.h"
 
 enum {
-    OF_INDEX,
-    OF_MANIFEST,
-    OF_STATEMENT,
     INDEX_CLEAR,
     INDEX_ADD,
     MANIFEST_CLEAR,
     MANIFEST_ADD,
+    MATERIALS_CLEAR,
+    MATERIAL_ADD,
+    SUBJECTS_CLEAR,
+    SUBJECT_ADD,
     LEADS_ON,
 };
 
-/* The first three tell which images' manifests a document has to do with. */
 static const char *const sql[] = {
-    [OF_INDEX] = "SELECT DISTINCT subject FROM attestation WHERE in_index = ?",
-    [OF_MANIFEST] = "SELECT DISTINCT subject FROM attestation WHERE manifest = ?",
-    [OF_STATEMENT] = "SELECT DISTINCT a.subject FROM provenance p "
-                     "JOIN attestation a ON a.manifest = p.manifest WHERE p.statement = ?",
     [INDEX_CLEAR] = "DELETE FROM attestation WHERE in_index = ?",
     [INDEX_ADD] = "INSERT INTO attestation (in_index, manifest, subject) VALUES (?, ?, ?)",
     [MANIFEST_CLEAR] = "DELETE FROM provenance WHERE manifest = ?",
     [MANIFEST_ADD] = "INSERT INTO provenance (manifest, statement) VALUES (?, ?)",
-    [LEADS_ON] = "SELECT EXISTS (SELECT 1 FROM attestation WHERE in_index = ?1) "
-                 "OR EXISTS (SELECT 1 FROM provenance WHERE manifest = ?1)",
+    [MATERIALS_CLEAR] = "DELETE FROM material WHERE statement = ?",
+    [MATERIAL_ADD] = "INSERT INTO material (statement, seq, reference, digest) VALUES (?, ?, ?, ?)",
+    [SUBJECTS_CLEAR] = "DELETE FROM statement_subject WHERE statement = ?",
+    [SUBJECT_ADD] = "INSERT INTO statement_subject (statement, subject) VALUES (?, ?)",
+    [LEADS_ON] = ("SELECT EXISTS (SELECT 1 FROM attestation WHERE in_index = ?1) "
+                  "OR EXISTS (SELECT 1 FROM provenance WHERE manifest = ?1)"),
 };
 const struct store_sql store_sql_apply_provenance = STORE_SQL(sql);
-
-/* Of one index, before and after a change. */
-struct subjects {
-    struct digest items[2 * MANIFEST_ATTESTATIONS_MAX];
-    size_t count;
-};
-
-static int add_subjects(struct store *s, const struct digest *in_index, struct subjects *out,
-                        struct err *err)
-{
-    AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_apply_provenance, OF_INDEX);
-    int more;
-
-    stmt_digest(&st, in_index);
-    while ((more = stmt_row(&st, err)) > 0) {
-        check(out->count < sizeof(out->items) / sizeof(out->items[0]));
-        if (stmt_get_digest(&st, 0, &out->items[out->count++], err) != 0)
-            return -1;
-    }
-    return more;
-}
 
 static int clear(struct store *s, int index, const struct digest *digest, struct err *err)
 {
@@ -88,42 +66,64 @@ static int add_statements(struct store *s, const struct digest *digest, const st
     return 0;
 }
 
-/* Makes the evidence anew of all that an attestation or a statement is about. */
-static int tell_all(struct store *s, int index, const struct digest *digest, struct err *err)
-{
-    AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_apply_provenance, index);
-    struct digest subject;
-    int more;
-
-    stmt_digest(&st, digest);
-    while ((more = stmt_row(&st, err)) > 0)
-        if (stmt_get_digest(&st, 0, &subject, err) != 0 ||
-            apply_evidence_provenance(s, &subject, err) != 0)
-            return -1;
-    return more;
-}
-
 int apply_provenance_manifest(struct store *s, const struct digest *digest,
                               const struct manifest *m, struct err *err)
 {
-    struct subjects subjects = {.count = 0};
-
-    if (add_subjects(s, digest, &subjects, err) != 0 || clear(s, INDEX_CLEAR, digest, err) != 0 ||
-        clear(s, MANIFEST_CLEAR, digest, err) != 0)
+    if (clear(s, INDEX_CLEAR, digest, err) != 0 || clear(s, MANIFEST_CLEAR, digest, err) != 0)
         return -1;
-    if (m != NULL &&
-        (add_attestations(s, digest, m, err) != 0 || add_statements(s, digest, m, err) != 0 ||
-         add_subjects(s, digest, &subjects, err) != 0))
-        return -1;
-    for (size_t i = 0; i < subjects.count; i++)
-        if (apply_evidence_provenance(s, &subjects.items[i], err) != 0)
-            return -1;
-    return tell_all(s, OF_MANIFEST, digest, err);
+    if (m == NULL)
+        return 0;
+    return add_attestations(s, digest, m, err) != 0 ? -1 : add_statements(s, digest, m, err);
 }
 
-int apply_provenance_statement(struct store *s, const struct digest *statement, struct err *err)
+static int add_materials(struct store *s, const struct digest *statement,
+                         const struct evidence_rows *materials, struct err *err)
 {
-    return tell_all(s, OF_STATEMENT, statement, err);
+    for (size_t i = 0; i < materials->count; i++) {
+        struct stmt st = stmt_use(s, STORE_SET_apply_provenance, MATERIAL_ADD);
+        const struct digest *digest = &materials->items[i].digest;
+
+        stmt_digest(&st, statement);
+        stmt_int(&st, (int64_t)i);
+        stmt_text(&st, materials->items[i].reference);
+        stmt_digest(&st, digest_is_zero(digest) ? NULL : digest);
+        if (stmt_run(&st, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int add_subjects(struct store *s, const struct digest *statement,
+                        const struct evidence_statement *said, struct err *err)
+{
+    for (size_t i = 0; i < said->subject_count; i++) {
+        struct stmt st = stmt_use(s, STORE_SET_apply_provenance, SUBJECT_ADD);
+
+        stmt_digest(&st, statement);
+        stmt_digest(&st, &said->subjects[i]);
+        if (stmt_run(&st, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int apply_provenance_statement(struct store *s, const struct digest *statement, const uint8_t *data,
+                               size_t len, struct err *err)
+{
+    AUTO(arena_close) struct arena *arena = NULL;
+    struct evidence_statement said;
+
+    if (clear(s, MATERIALS_CLEAR, statement, err) != 0 ||
+        clear(s, SUBJECTS_CLEAR, statement, err) != 0)
+        return -1;
+    if (data == NULL)
+        return 0;
+    if (arena_open(&arena, EVIDENCE_ARENA_BYTES, err) != 0 ||
+        evidence_of_statement(&said, data, len, arena, err) != 0)
+        return -1;
+    return add_materials(s, statement, &said.materials, err) != 0
+               ? -1
+               : add_subjects(s, statement, &said, err);
 }
 
 int apply_provenance_leads_on(struct store *s, const struct digest *digest, bool *out,

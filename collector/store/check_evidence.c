@@ -2,34 +2,27 @@
 
 #include "collector/store/check_private.h"
 #include "collector/store/evidence_parse.h"
-#include "collector/store/provenance.h"
 
-enum { SAME_RULES, OF_IMAGE, OF_MANIFEST, OF_SUBJECT, SUBJECTS, STRAY_IMAGES, STRAY_MANIFESTS };
+enum { SAME_RULES, OF_IMAGE, OF_MANIFEST, STRAY_IMAGES, STRAY_MANIFESTS };
 
 static const char *const sql[] = {
     [SAME_RULES] = "SELECT 1 FROM meta WHERE key = 'evidence_rules' AND value = ?",
     [OF_IMAGE] = "SELECT source, seq, reference, digest, role, top, layers FROM base_evidence "
                  "WHERE image_id = ? ORDER BY source, seq",
     [OF_MANIFEST] = "SELECT source, seq, reference, digest FROM manifest_evidence "
-                    "WHERE manifest = ? AND source <> 7 ORDER BY source, seq",
-    [OF_SUBJECT] = "SELECT source, seq, reference, digest FROM manifest_evidence "
-                   "WHERE manifest = ? AND source = 7 ORDER BY seq",
-    [SUBJECTS] = "SELECT subject FROM attestation UNION "
-                 "SELECT manifest FROM manifest_evidence WHERE source = 7",
+                    "WHERE manifest = ? ORDER BY source, seq",
     [STRAY_IMAGES] = "SELECT printf('base_evidence: image %d: of an image that was not read', "
                      "e.image_id) FROM base_evidence e JOIN image i ON i.id = e.image_id "
                      "WHERE i.parsed <> 1 GROUP BY e.image_id",
     [STRAY_MANIFESTS] = "SELECT printf('manifest_evidence: %s: of a manifest that was not read', "
                         "lower(hex(e.manifest))) FROM manifest_evidence e "
-                        "WHERE e.source <> 7 AND NOT EXISTS "
+                        "WHERE NOT EXISTS "
                         "(SELECT 1 FROM manifest m WHERE m.digest = e.manifest) "
                         "GROUP BY e.manifest",
 };
 const struct store_sql store_sql_check_evidence = STORE_SQL(sql);
 
-/* Whether the writer made the rows by these rules: 1, 0, -1. Else they are made anew when it opens
- * the database next. */
-static int same_rules(struct checking *c, struct err *err)
+int check_same_rules(struct checking *c, struct err *err)
 {
     AUTO(stmt_end) struct stmt st = stmt_use(c->store, STORE_SET_check_evidence, SAME_RULES);
 
@@ -86,7 +79,7 @@ int check_evidence_of_image(struct checking *c, long long id, const struct confi
 {
     AUTO(stmt_end) struct stmt st = stmt_use(c->store, STORE_SET_check_evidence, OF_IMAGE);
     struct evidence_rows rows;
-    int same = same_rules(c, err);
+    int same = check_same_rules(c, err);
 
     if (same <= 0)
         return same;
@@ -99,62 +92,28 @@ int check_evidence_of_image(struct checking *c, long long id, const struct confi
     return same < 0 ? -1 : 0;
 }
 
-static int compare_of_manifest(struct checking *c, int index, const struct digest *digest,
-                               const struct evidence_rows *rows, const char *what, struct err *err)
-{
-    AUTO(stmt_end) struct stmt st = stmt_use(c->store, STORE_SET_check_evidence, index);
-    char hex[DIGEST_HEX + 1];
-    int same;
-
-    stmt_digest(&st, digest);
-    same = are_rows(&st, rows, false, err);
-    if (same == 0)
-        check_find(c, "manifest_evidence: %s: not what %s", digest_hex(digest, hex), what);
-    return same < 0 ? -1 : 0;
-}
-
 int check_evidence_of_manifest(struct checking *c, const struct digest *digest,
                                const struct manifest *m, struct arena *arena, struct err *err)
 {
+    AUTO(stmt_end) struct stmt st = stmt_use(c->store, STORE_SET_check_evidence, OF_MANIFEST);
+    char hex[DIGEST_HEX + 1];
     struct evidence_rows rows;
-    int same = same_rules(c, err);
+    int same = check_same_rules(c, err);
 
     if (same <= 0)
         return same;
     if (evidence_of_manifest(&rows, m, arena, err) != 0)
         return -1;
-    return compare_of_manifest(c, OF_MANIFEST, digest, &rows, "its document says", err);
-}
-
-static int check_subject(struct checking *c, const struct digest *subject, struct err *err)
-{
-    AUTO(arena_close) struct arena *arena = NULL;
-    struct evidence_rows rows;
-
-    if (arena_open(&arena, EVIDENCE_ARENA_BYTES, err) != 0 ||
-        provenance_of(c->store, subject, &rows, arena, err) != 0)
-        return -1;
-    return compare_of_manifest(c, OF_SUBJECT, subject, &rows, "attestations say", err);
-}
-
-/* What attestations say of each image. */
-static int check_subjects(struct checking *c, struct err *err)
-{
-    AUTO(stmt_end) struct stmt st = stmt_use(c->store, STORE_SET_check_evidence, SUBJECTS);
-    struct digest subject;
-    int more = same_rules(c, err);
-
-    if (more <= 0)
-        return more;
-    while ((more = stmt_row(&st, err)) > 0)
-        if (stmt_get_digest(&st, 0, &subject, err) != 0 || check_subject(c, &subject, err) != 0)
-            return -1;
-    return more;
+    stmt_digest(&st, digest);
+    same = are_rows(&st, &rows, false, err);
+    if (same == 0)
+        check_find(c, "manifest_evidence: %s: not what its document says", digest_hex(digest, hex));
+    return same < 0 ? -1 : 0;
 }
 
 int check_evidence(struct checking *c, struct err *err)
 {
-    if (check_provenance(c, err) != 0 || check_subjects(c, err) != 0)
+    if (check_provenance(c, err) != 0)
         return -1;
     if (check_rows_of(c, STORE_SET_check_evidence, STRAY_IMAGES, err) != 0)
         return -1;

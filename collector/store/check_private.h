@@ -46,10 +46,15 @@ int check_evidence_of_image(struct checking *c, long long id, const struct confi
 int check_evidence_of_manifest(struct checking *c, const struct digest *digest,
                                const struct manifest *m, struct arena *arena, struct err *err);
 
+/* Whether the writer made the rows of evidence by these rules: 1, 0, -1. Else they are made anew
+ * when it opens the database next. */
+int check_same_rules(struct checking *c, struct err *err);
+
 /* What the document lists of attestations; `m` NULL: it cannot be read. */
 int check_provenance_of(struct checking *c, const struct digest *digest, const struct manifest *m,
                         struct err *err);
-int check_provenance(struct checking *c, struct err *err); /* rows of what nobody read */
+/* What statements say, and rows of what nobody read. */
+int check_provenance(struct checking *c, struct err *err);
 
 /* ---- ids and their places ----------------------------------------------------------------------
  */

@@ -44,10 +44,12 @@ enum {
     EVIDENCE_BUILDPACKS_MAX = 20,
     EVIDENCE_SOURCES_MAX = 12,
     EVIDENCE_HISTORY_MAX = 16,
-    EVIDENCE_MATERIALS_MAX = 32,    /* of one image, all statements together */
-    EVIDENCE_ARENA_BYTES = 1 << 20, /* enough for all of them, and for the buildinfo */
-    EVIDENCE_ROWS_MAX = 65,         /* all of one image: these, 1 label, 1 of steps, 2 of s2i and 1
-                                       run image */
+    EVIDENCE_MATERIALS_MAX = 32,        /* of one statement */
+    EVIDENCE_SUBJECTS_MAX = 64,         /* of one statement */
+    EVIDENCE_STATEMENT_BYTES = 1 << 20, /* of a longer one nothing is read */
+    EVIDENCE_ARENA_BYTES = 1 << 20,     /* enough for all of them, and for the buildinfo */
+    EVIDENCE_ROWS_MAX = 65, /* all of one image: these, 1 label, 1 of steps, 2 of s2i and 1
+                               run image */
 };
 
 struct evidence_rows { /* by source, then in the order of what they were read from */
@@ -63,11 +65,16 @@ int evidence_of_config(struct evidence_rows *out, const struct config *c, struct
 int evidence_of_manifest(struct evidence_rows *out, const struct manifest *m, struct arena *arena,
                          struct err *err);
 
-/* Adds what a statement (in-toto's, of SLSA provenance) says of the image whose manifest is
- * `subject`; nothing where it is about others. Rows that are there already are not added again.
- * Fails only without memory. */
-int evidence_of_statement(struct evidence_rows *out, const uint8_t *data, size_t len,
-                          const struct digest *subject, struct arena *arena, struct err *err);
+struct evidence_statement {
+    struct digest subjects[EVIDENCE_SUBJECTS_MAX]; /* manifests that it is about; unique */
+    size_t subject_count;                          /* 0: it is about whatever it is attached to */
+    struct evidence_rows materials;                /* of EVIDENCE_PROVENANCE; unique */
+};
+
+/* What a statement (in-toto's) says, where it is SLSA provenance, else nothing. Fails only without
+ * memory. */
+int evidence_of_statement(struct evidence_statement *out, const uint8_t *data, size_t len,
+                          struct arena *arena, struct err *err);
 
 /* The place of row `i` among those of its source, from 0. */
 int64_t evidence_seq(const struct evidence_rows *rows, size_t i);

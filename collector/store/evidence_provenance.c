@@ -78,21 +78,22 @@ static bool read_sha256(const json_t *entry, struct digest *out)
     return digest_parse(out, text, strlen(text), false, NULL) == 0;
 }
 
-/* A statement without subjects is about whatever it is attached to. */
-static bool is_about(const json_t *root, const struct digest *subject)
+static bool has_subject(const struct evidence_statement *s, const struct digest *subject)
+{
+    for (size_t i = 0; i < s->subject_count; i++)
+        if (digest_eq(&s->subjects[i], subject))
+            return true;
+    return false;
+}
+
+static void take_subjects(struct evidence_statement *out, const json_t *root)
 {
     const json_t *list = json_arr(root, "subject");
     struct digest digest;
-    bool named = false;
 
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        if (!read_sha256(json_array_get(list, i), &digest))
-            continue;
-        if (digest_eq(&digest, subject))
-            return true;
-        named = true;
-    }
-    return !named;
+    for (size_t i = 0; i < json_array_size(list) && out->subject_count < EVIDENCE_SUBJECTS_MAX; i++)
+        if (read_sha256(json_array_get(list, i), &digest) && !has_subject(out, &digest))
+            out->subjects[out->subject_count++] = digest;
 }
 
 static const json_t *materials_of(const json_t *root)
@@ -113,19 +114,9 @@ static bool is_provenance(const json_t *root)
     return said != NULL && strncmp(said, type, sizeof(type) - 1) == 0;
 }
 
-int evidence_of_statement(struct evidence_rows *out, const uint8_t *data, size_t len,
-                          const struct digest *subject, struct arena *arena, struct err *err)
+static int take_materials(struct evidence_reading *r, const json_t *list)
 {
-    struct evidence_reading r = {out, NULL, arena, err};
-    AUTO_JSON json_t *root = NULL;
-    const json_t *list;
-
-    if (evidence_parse_json((const char *)data, len, &root, err) != 0)
-        return -1;
-    if (!is_provenance(root) || !is_about(root, subject))
-        return 0;
-    list = materials_of(root);
-    for (size_t i = 0; i < json_array_size(list) && out->count < EVIDENCE_MATERIALS_MAX; i++) {
+    for (size_t i = 0; i < json_array_size(list) && r->out->count < EVIDENCE_MATERIALS_MAX; i++) {
         const json_t *entry = json_array_get(list, i);
         const char *url = json_str(entry, "uri");
         struct evidence_image image;
@@ -133,12 +124,29 @@ int evidence_of_statement(struct evidence_rows *out, const uint8_t *data, size_t
         if (url == NULL || !read_url(url, &image))
             continue;
         read_sha256(entry, &image.digest);
-        if (evidence_has_image(out, 0, &image))
+        if (evidence_has_image(r->out, 0, &image))
             continue;
         if (evidence_set_image(
-                &r, evidence_add(&r, EVIDENCE_PROVENANCE, EVIDENCE_OF_BASE, FLEET_UNKNOWN),
-                &image) != 0)
+                r, evidence_add(r, EVIDENCE_PROVENANCE, EVIDENCE_OF_BASE, FLEET_UNKNOWN), &image) !=
+            0)
             return -1;
     }
     return 0;
+}
+
+int evidence_of_statement(struct evidence_statement *out, const uint8_t *data, size_t len,
+                          struct arena *arena, struct err *err)
+{
+    struct evidence_reading r = {&out->materials, NULL, arena, err};
+    AUTO_JSON json_t *root = NULL;
+
+    out->subject_count = out->materials.count = 0;
+    if (len > EVIDENCE_STATEMENT_BYTES)
+        return 0;
+    if (evidence_parse_json((const char *)data, len, &root, err) != 0)
+        return -1;
+    if (!is_provenance(root))
+        return 0;
+    take_subjects(out, root);
+    return take_materials(&r, materials_of(root));
 }

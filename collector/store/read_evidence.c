@@ -4,7 +4,7 @@
 #include "collector/store/read_private.h"
 #include "common/cleanup.h"
 
-enum { OF_CONFIGS, OF_MANIFESTS, MANIFESTS, ATTESTED };
+enum { OF_CONFIGS, OF_MANIFESTS, MANIFESTS, ATTESTED, MATERIALS, ANYTHING };
 
 /* Rows of one image and source that manifests and layers give; of more, the first by their words,
  * and the uppermost layers. What a config gives has limits of its own (evidence_parse.h). */
@@ -18,7 +18,21 @@ static const char *const sql[] = {
     [OF_MANIFESTS] = "SELECT manifest, source, reference, digest FROM manifest_evidence "
                      "ORDER BY manifest",
     [MANIFESTS] = "SELECT digest, config, layer_count FROM manifest",
-    [ATTESTED] = "SELECT DISTINCT in_index, subject FROM attestation",
+    [ATTESTED] = "SELECT in_index FROM attestation WHERE subject = ?",
+    /* What the statements about one manifest say together: of one image in many indexes, built
+     * again each time, only some. A statement that names nobody is about what it is attached to. */
+    [MATERIALS] = "SELECT DISTINCT m.reference, m.digest FROM ("
+                  " SELECT DISTINCT p.statement FROM attestation a"
+                  " CROSS JOIN provenance p ON p.manifest = a.manifest WHERE a.subject = ?1"
+                  " AND EXISTS (SELECT 1 FROM material m WHERE m.statement = p.statement)"
+                  " AND (EXISTS (SELECT 1 FROM statement_subject t"
+                  "  WHERE t.statement = p.statement AND t.subject = ?1)"
+                  "  OR NOT EXISTS (SELECT 1 FROM statement_subject t"
+                  "  WHERE t.statement = p.statement))"
+                  " ORDER BY p.statement LIMIT 16) s "
+                  "CROSS JOIN material m ON m.statement = s.statement "
+                  "ORDER BY m.reference, m.digest LIMIT 32",
+    [ANYTHING] = "SELECT EXISTS (SELECT 1 FROM manifest_evidence), EXISTS (SELECT 1 FROM material)",
 };
 const struct store_sql store_sql_read_evidence = STORE_SQL(sql);
 
@@ -117,54 +131,12 @@ static int add_listed(struct places *p, const struct digest *digest, uint32_t im
     return 0;
 }
 
-static void sort_listed(struct places *p)
-{
-    if (p->listed_count > 0)
-        qsort(p->listed, p->listed_count, sizeof(*p->listed), by_digest_then_image);
-}
-
 static bool is_listed(const struct places *p, const struct digest *digest, uint32_t image)
 {
     const struct place wanted = {*digest, image};
 
     return p->listed_count > 0 && bsearch(&wanted, p->listed, p->listed_count, sizeof(wanted),
                                           by_digest_then_image) != NULL;
-}
-
-/* The first of the places that were there before the attested ones came. */
-static size_t find_listed(const struct places *p, size_t count, const struct digest *digest)
-{
-    size_t low = 0, high = count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (digest_cmp(&p->listed[middle].digest, digest) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* An index that an image is listed with names the manifests that its attestations are about. */
-static int list_attested(struct places *p, struct err *err)
-{
-    AUTO(stmt_end) struct stmt st = stmt_use(p->r->store, STORE_SET_read_evidence, ATTESTED);
-    const size_t count = p->listed_count;
-    struct digest in_index, subject;
-    int more;
-
-    while ((more = stmt_row(&st, err)) > 0) {
-        if (stmt_get_digest(&st, 0, &in_index, err) != 0 ||
-            stmt_get_digest(&st, 1, &subject, err) != 0)
-            return -1;
-        for (size_t i = find_listed(p, count, &in_index);
-             i < count && digest_eq(&p->listed[i].digest, &in_index); i++)
-            if (add_listed(p, &subject, p->listed[i].image, err) != 0)
-                return -1;
-    }
-    return more;
 }
 
 /* Anybody can write a manifest that names another's config: only those are an image's that a store
@@ -180,10 +152,41 @@ static int list_listed(struct places *p, struct err *err)
             if (add_listed(p, &f->said_digests[run->first + d].digest, f->said[i].image, err) != 0)
                 return -1;
     }
-    sort_listed(p);
-    if (list_attested(p, err) != 0)
+    if (p->listed_count > 0)
+        qsort(p->listed, p->listed_count, sizeof(*p->listed), by_digest_then_image);
+    return 0;
+}
+
+/* Whether the image is listed with the manifest, or with an index whose attestation is about it: 1,
+ * 0, -1. */
+static int is_vouched(const struct places *p, const struct digest *manifest, uint32_t image,
+                      struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(p->r->store, STORE_SET_read_evidence, ATTESTED);
+    struct digest in_index;
+    int more;
+
+    if (is_listed(p, manifest, image))
+        return 1;
+    stmt_digest(&st, manifest);
+    while ((more = stmt_row(&st, err)) > 0) {
+        if (stmt_get_digest(&st, 0, &in_index, err) != 0)
+            return -1;
+        if (is_listed(p, &in_index, image))
+            return 1;
+    }
+    return more;
+}
+
+static int add_manifest(struct places *p, const struct digest *digest, uint32_t image,
+                        struct err *err)
+{
+    struct place *list = read_room(p->r, p->manifests, p->manifest_count, sizeof(*list), err);
+
+    if (list == NULL)
         return -1;
-    sort_listed(p);
+    p->manifests = list;
+    list[p->manifest_count++] = (struct place){*digest, image};
     return 0;
 }
 
@@ -191,23 +194,22 @@ static int list_listed(struct places *p, struct err *err)
 static int list_manifests(struct places *p, struct err *err)
 {
     AUTO(stmt_end) struct stmt st = stmt_use(p->r->store, STORE_SET_read_evidence, MANIFESTS);
-    struct place config, manifest, *list;
+    struct place config;
+    struct digest manifest;
     const struct place *image;
-    int more;
+    int more, vouched;
 
     while ((more = stmt_row(&st, err)) > 0) {
-        if (stmt_get_digest(&st, 0, &manifest.digest, err) != 0 ||
+        if (stmt_get_digest(&st, 0, &manifest, err) != 0 ||
             stmt_get_digest(&st, 1, &config.digest, err) != 0)
             return -1;
         image = bsearch(&config, p->images, p->image_count, sizeof(config), by_digest);
-        if (image == NULL || !is_listed(p, &manifest.digest, image->image) ||
+        if (image == NULL ||
             stmt_get_int(&st, 2) != (int64_t)p->r->f->images[image->image].chain_count)
             continue;
-        list = read_room(p->r, p->manifests, p->manifest_count, sizeof(*list), err);
-        if (list == NULL)
+        vouched = is_vouched(p, &manifest, image->image, err);
+        if (vouched < 0 || (vouched > 0 && add_manifest(p, &manifest, image->image, err) != 0))
             return -1;
-        p->manifests = list;
-        list[p->manifest_count++] = (struct place){manifest.digest, image->image};
     }
     if (p->manifest_count > 0)
         qsort(p->manifests, p->manifest_count, sizeof(*p->manifests), by_digest);
@@ -236,20 +238,66 @@ static int manifest_row(struct places *p, const struct stmt *st, struct err *err
     return add(p->r, &e, err);
 }
 
+static int read_manifest_rows(struct places *p, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(p->r->store, STORE_SET_read_evidence, OF_MANIFESTS);
+    int more;
+
+    while ((more = stmt_row(&st, err)) > 0)
+        if (manifest_row(p, &st, err) != 0)
+            return -1;
+    return more;
+}
+
+/* What statements say of one manifest's image. */
+static int read_materials_of(struct places *p, const struct place *manifest, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(p->r->store, STORE_SET_read_evidence, MATERIALS);
+    int more;
+
+    stmt_digest(&st, &manifest->digest);
+    while ((more = stmt_row(&st, err)) > 0) {
+        struct fleet_evidence e = {.image = manifest->image,
+                                   .source = EVIDENCE_PROVENANCE,
+                                   .role = EVIDENCE_OF_BASE,
+                                   .reference = share_reference(p->r, &st, 0, err),
+                                   .layers = FLEET_UNKNOWN};
+
+        if (e.reference == NULL || get_digest(&st, 1, &e.digest, err) != 0 ||
+            add(p->r, &e, err) != 0)
+            return -1;
+    }
+    return more;
+}
+
+static int read_anything(struct reading *r, bool *manifests, bool *statements, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(r->store, STORE_SET_read_evidence, ANYTHING);
+
+    if (stmt_row(&st, err) <= 0)
+        return -1;
+    *manifests = stmt_get_int(&st, 0) != 0;
+    *statements = stmt_get_int(&st, 1) != 0;
+    return 0;
+}
+
 /* Most fleets have no such row at all, and some have one for each image. */
 static int read_of_manifests(struct reading *r, struct err *err)
 {
-    AUTO(stmt_end) struct stmt st = stmt_use(r->store, STORE_SET_read_evidence, OF_MANIFESTS);
     struct places p = {.r = r};
-    int more = stmt_row(&st, err);
+    bool manifests, statements;
 
-    if (more > 0 &&
-        (list_images(&p, err) != 0 || list_listed(&p, err) != 0 || list_manifests(&p, err) != 0))
+    if (read_anything(r, &manifests, &statements, err) != 0)
         return -1;
-    for (; more > 0; more = stmt_row(&st, err))
-        if (manifest_row(&p, &st, err) != 0)
+    if (!manifests && !statements)
+        return 0;
+    if (list_images(&p, err) != 0 || list_listed(&p, err) != 0 || list_manifests(&p, err) != 0 ||
+        (manifests && read_manifest_rows(&p, err) != 0))
+        return -1;
+    for (size_t i = 0; statements && i < p.manifest_count; i++)
+        if (read_materials_of(&p, &p.manifests[i], err) != 0)
             return -1;
-    return more;
+    return 0;
 }
 
 /* ---- what layers say ------------------------------------------------------------------------- */

@@ -29,7 +29,6 @@
     X(evidence, STORE_WRITES)                                                                      \
     X(manifest, STORE_WRITES)                                                                      \
     X(apply_provenance, STORE_WRITES)                                                              \
-    X(provenance, STORE_BOTH)                                                                      \
     X(event, STORE_WRITES)                                                                         \
     X(facts, STORE_WRITES)                                                                         \
     X(use, STORE_WRITES)                                                                           \

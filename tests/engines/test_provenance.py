@@ -16,7 +16,7 @@ from oci_engine import Layout  # noqa: E402
 
 SECRET = "hunter2"
 IN_TOTO = "application/vnd.in-toto+json"
-ATTESTATIONS, CONFIRMED, PROVENANCE = 4, 3, 7
+ATTESTATIONS, CONFIRMED = 4, 3
 
 
 class Attestation(Blob):
@@ -118,8 +118,10 @@ def documents(rig, results):
 
 
 def evidence(rig, results):
-    told = set(rig.rows("SELECT m.config, e.reference, e.digest FROM manifest_evidence e "
-                        f"JOIN manifest m ON m.digest = e.manifest WHERE e.source = {PROVENANCE}"))
+    told = set(rig.rows("SELECT i.config, m.reference, m.digest FROM material m "
+                        "JOIN provenance p ON p.statement = m.statement "
+                        "JOIN attestation a ON a.manifest = p.manifest "
+                        "JOIN manifest i ON i.digest = a.subject"))
     os_12 = ("registry.example/team/os:12", bytes.fromhex(rig.base.digest[7:]))
     results.equal("materials are evidence about the images", told, {
         (bytes.fromhex(rig.old.id[7:]), *os_12), (bytes.fromhex(rig.new.id[7:]), *os_12),
@@ -142,8 +144,8 @@ def main():
     with World("provenance", sys.argv[1]) as world:
         rig = Rig(world)
         rig.report("one")
-        wait_for("the evidence of both images", lambda: len(rig.rows(
-            f"SELECT 1 FROM manifest_evidence WHERE source = {PROVENANCE}")) == 3)
+        wait_for("the evidence of both images",
+                 lambda: len(rig.rows("SELECT 1 FROM material")) == 3)
         rig.report("two")
         documents(rig, results)
         evidence(rig, results)

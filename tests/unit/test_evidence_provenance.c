@@ -9,7 +9,7 @@
 #define OTHER "sha256:" HEX16 HEX16 HEX16 "fedcba9876543210"
 
 static struct arena *arena;
-static struct evidence_rows rows;
+static struct evidence_statement said;
 static struct err err;
 
 static int open_arena(void **state)
@@ -32,28 +32,25 @@ static const char *told(void)
     size_t at = 0;
 
     out[0] = '\0';
-    for (size_t i = 0; i < rows.count; i++)
+    for (size_t i = 0; i < said.materials.count; i++)
         at += (size_t)snprintf(out + at, sizeof(out) - at, "%s%d %s %02x", i > 0 ? "; " : "",
-                               rows.items[i].source, rows.items[i].reference,
-                               rows.items[i].digest.bytes[DIGEST_BYTES - 1]);
+                               said.materials.items[i].source, said.materials.items[i].reference,
+                               said.materials.items[i].digest.bytes[DIGEST_BYTES - 1]);
     return out;
 }
 
-/* What a statement about image DIGEST says. */
+/* What a statement says. */
 static void read_statement(const char *type, const char *subjects, const char *predicate)
 {
-    struct digest subject;
     struct buf text;
 
-    buf_init(&text, 1 << 20);
-    assert_ok(digest_parse(&subject, DIGEST, strlen(DIGEST), false, &err));
+    buf_init(&text, 2 << 20);
     assert_ok(
         buf_printf(&text, &err,
                    "{\"_type\":\"https://in-toto.io/Statement/v0.1\",\"predicateType\":\"%s\","
                    "\"subject\":[%s],\"predicate\":%s}",
                    type, subjects, predicate));
-    rows.count = 0;
-    assert_ok(evidence_of_statement(&rows, text.data, text.len, &subject, arena, &err));
+    assert_ok(evidence_of_statement(&said, text.data, text.len, arena, &err));
     buf_close(&text);
 }
 
@@ -107,33 +104,78 @@ static void package_urls_become_names_of_images(void **state)
     for (size_t i = 0; i < unit_count(cases); i++) {
         snprintf(text, sizeof(text), "{\"materials\":[{\"uri\":\"%s\"}]}", cases[i].url);
         read_statement(SLSA2, "", text);
-        if (rows.count != (cases[i].name != NULL))
-            print_error("%s: %zu rows\n", cases[i].url, rows.count);
-        assert_int_equal(rows.count, cases[i].name != NULL);
+        if (said.materials.count != (cases[i].name != NULL))
+            print_error("%s: %zu rows\n", cases[i].url, said.materials.count);
+        assert_int_equal(said.materials.count, cases[i].name != NULL);
         if (cases[i].name != NULL)
-            assert_string_equal(rows.items[0].reference, cases[i].name);
+            assert_string_equal(said.materials.items[0].reference, cases[i].name);
     }
     read_statement(SLSA2, "", "{\"materials\":[{\"uri\":\"pkg:docker/app@" OTHER "\"}]}");
-    assert_int_equal(rows.items[0].digest.bytes[31], 0x10);
+    assert_int_equal(said.materials.items[0].digest.bytes[31], 0x10);
 }
 
-static void what_is_no_provenance_of_the_image_says_nothing(void **state)
-{
-    static const char materials[] = "{\"materials\":[" MATERIAL("pkg:docker/debian@12") "]}";
+#define DEBIAN "{\"materials\":[" MATERIAL("pkg:docker/debian@12") "]}"
 
+static void what_is_no_provenance_says_nothing(void **state)
+{
     (void)state;
-    read_statement(SLSA2, ABOUT_OTHER, materials);
+    read_statement("https://spdx.dev/Document", ABOUT_IT, DEBIAN);
     assert_string_equal(told(), "");
-    read_statement("https://spdx.dev/Document", ABOUT_IT, materials);
-    assert_string_equal(told(), "");
-    read_statement(SLSA2, ABOUT_OTHER "," ABOUT_IT, materials);
-    assert_int_equal(rows.count, 1);
-    read_statement(SLSA2, "{\"digest\":{}},7", materials);
-    assert_int_equal(rows.count, 1);
+    assert_int_equal(said.subject_count, 0);
     read_statement(SLSA2, ABOUT_IT, "[]");
     read_statement(SLSA2, ABOUT_IT, "{\"materials\":{}}");
     read_statement(SLSA2, ABOUT_IT, "{\"materials\":[7,{},{\"uri\":7}]}");
     assert_string_equal(told(), "");
+}
+
+static void a_statement_tells_what_it_is_about(void **state)
+{
+    struct digest it, other;
+
+    (void)state;
+    assert_ok(digest_parse(&it, DIGEST, strlen(DIGEST), false, &err));
+    assert_ok(digest_parse(&other, OTHER, strlen(OTHER), false, &err));
+    read_statement(SLSA2, ABOUT_OTHER "," ABOUT_IT "," ABOUT_OTHER, DEBIAN);
+    assert_int_equal(said.subject_count, 2);
+    assert_true(digest_eq(&said.subjects[0], &other));
+    assert_true(digest_eq(&said.subjects[1], &it));
+    assert_int_equal(said.materials.count, 1);
+    read_statement(SLSA2, "{\"digest\":{}},7", DEBIAN);
+    assert_int_equal(said.subject_count, 0);
+    assert_int_equal(said.materials.count, 1);
+}
+
+static void of_too_many_subjects_the_first_ones_count(void **state)
+{
+    struct buf text;
+
+    (void)state;
+    buf_init(&text, 1 << 20);
+    for (int i = 0; i < EVIDENCE_SUBJECTS_MAX + 5; i++)
+        assert_ok(buf_printf(&text, &err,
+                             "%s{\"digest\":{\"sha256\":\"" HEX16 HEX16 HEX16 "%016x\"}}",
+                             i > 0 ? "," : "", i));
+    read_statement(SLSA2, buf_str(&text), DEBIAN);
+    assert_int_equal(said.subject_count, EVIDENCE_SUBJECTS_MAX);
+    assert_int_equal(said.subjects[EVIDENCE_SUBJECTS_MAX - 1].bytes[DIGEST_BYTES - 1],
+                     EVIDENCE_SUBJECTS_MAX - 1);
+    buf_close(&text);
+}
+
+static void of_a_statement_that_is_too_long_nothing_is_read(void **state)
+{
+    struct buf text;
+
+    (void)state;
+    buf_init(&text, 2 << 20);
+    assert_ok(buf_add_str(&text, ABOUT_IT ",\"", &err));
+    while (text.len < EVIDENCE_STATEMENT_BYTES)
+        assert_ok(buf_add_str(&text, HEX16 HEX16 HEX16 HEX16, &err));
+    assert_ok(buf_add_str(&text, "\"", &err));
+    read_statement(SLSA2, buf_str(&text), DEBIAN);
+    assert_int_equal(said.subject_count, 0);
+    assert_string_equal(told(), "");
+    buf_close(&text);
 }
 
 static void of_too_many_materials_the_first_ones_count(void **state)
@@ -149,8 +191,9 @@ static void of_too_many_materials_the_first_ones_count(void **state)
                              i > 0 ? "," : "", i, i));
     assert_ok(buf_add_str(&text, "]}", &err));
     read_statement(SLSA2, ABOUT_IT, buf_str(&text));
-    assert_int_equal(rows.count, EVIDENCE_MATERIALS_MAX);
-    assert_string_equal(rows.items[EVIDENCE_MATERIALS_MAX - 1].reference, "docker.io/library/a:31");
+    assert_int_equal(said.materials.count, EVIDENCE_MATERIALS_MAX);
+    assert_string_equal(said.materials.items[EVIDENCE_MATERIALS_MAX - 1].reference,
+                        "docker.io/library/a:31");
     buf_close(&text);
 }
 
@@ -161,7 +204,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(provenance_names_the_images_of_all_stages),
         TEST(package_urls_become_names_of_images),
-        TEST(what_is_no_provenance_of_the_image_says_nothing),
+        TEST(what_is_no_provenance_says_nothing),
+        TEST(a_statement_tells_what_it_is_about),
+        TEST(of_too_many_subjects_the_first_ones_count),
+        TEST(of_a_statement_that_is_too_long_nothing_is_read),
         TEST(of_too_many_materials_the_first_ones_count),
     };
 

@@ -100,6 +100,107 @@ static void a_listed_index_vouches_for_the_manifests_that_it_attests(void **stat
     assert_int_equal(read_rows_of_app(), 1);
 }
 
+/* A statement 'S' of attestation 'A' with a material. */
+static void write_statement(unsigned attestation, unsigned statement, const char *reference)
+{
+    const struct digest manifest = rig_digest('A', attestation), own = rig_digest('S', statement);
+    char hex[DIGEST_HEX + 1], hex_own[DIGEST_HEX + 1], sql[512];
+
+    digest_hex(&manifest, hex);
+    digest_hex(&own, hex_own);
+    snprintf(sql, sizeof(sql),
+             "INSERT INTO provenance (manifest, statement) VALUES (x'%s', x'%s');"
+             "INSERT INTO material (statement, seq, reference) VALUES (x'%s', 0, '%s')",
+             hex, hex_own, hex_own, reference);
+    rig_execute(&rig.db, sql);
+}
+
+/* Attestation 'A' is about manifest 'M' of APP. */
+static void write_attestation(unsigned attestation, unsigned about)
+{
+    const struct digest manifest = rig_digest('A', attestation), subject = rig_digest('M', about);
+    char hex[DIGEST_HEX + 1], hex_subject[DIGEST_HEX + 1], sql[512];
+
+    digest_hex(&manifest, hex);
+    digest_hex(&subject, hex_subject);
+    snprintf(sql, sizeof(sql),
+             "INSERT INTO attestation (in_index, manifest, subject)"
+             " VALUES (randomblob(32), x'%s', x'%s')",
+             hex, hex_subject);
+    rig_execute(&rig.db, sql);
+}
+
+static void write_subject(unsigned statement, unsigned about)
+{
+    const struct digest own = rig_digest('S', statement), subject = rig_digest('M', about);
+    char hex[DIGEST_HEX + 1], hex_subject[DIGEST_HEX + 1], sql[512];
+
+    digest_hex(&own, hex);
+    digest_hex(&subject, hex_subject);
+    snprintf(sql, sizeof(sql), "INSERT INTO statement_subject VALUES (x'%s', x'%s')", hex,
+             hex_subject);
+    rig_execute(&rig.db, sql);
+}
+
+/* What APP has after a reading: "a b". */
+static const char *references_of_app(void)
+{
+    static char out[4096];
+    size_t at = 0;
+
+    read_rows_of_app();
+    out[0] = '\0';
+    for (size_t i = 0; i < rig.fleet.evidence_count; i++) {
+        assert_int_equal(rig.fleet.evidence[i].image, read_rig_image(&rig, APP));
+        at += (size_t)snprintf(out + at, sizeof(out) - at, "%s%s", i > 0 ? " " : "",
+                               rig.fleet.evidence[i].reference);
+    }
+    return out;
+}
+
+static void statements_tell_of_the_manifests_that_their_attestation_is_about(void **state)
+{
+    (void)state;
+    read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", 1, 1010);
+    write_manifest(1, LAYERS, "annotated");
+    write_statement(1, 1, "b");
+    write_statement(1, 2, "a");
+    write_statement(2, 3, "of another attestation");
+    write_attestation(2, 9);
+    assert_string_equal(references_of_app(), "annotated");
+    write_attestation(1, 1);
+    write_attestation(1, 1); /* in another index */
+    assert_string_equal(references_of_app(), "annotated a b");
+}
+
+static void a_statement_about_others_says_nothing(void **state)
+{
+    (void)state;
+    read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", 1, 1010);
+    write_manifest(1, LAYERS, "annotated");
+    write_statement(1, 1, "a");
+    write_attestation(1, 1);
+    write_subject(1, 9);
+    assert_string_equal(references_of_app(), "annotated");
+    write_subject(1, 1);
+    assert_string_equal(references_of_app(), "annotated a");
+}
+
+static void of_many_statements_the_first_count(void **state)
+{
+    (void)state;
+    read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", 1, 1010);
+    write_manifest(1, LAYERS, "annotated");
+    write_attestation(1, 1);
+    for (unsigned i = 1; i <= 20; i++) {
+        char reference[32];
+
+        snprintf(reference, sizeof(reference), "base-%03u", i);
+        write_statement(1, i, reference);
+    }
+    assert_int_equal(read_rows_of_app(), 1 + 16);
+}
+
 static void of_many_rows_the_first_count(void **state)
 {
     (void)state;
@@ -128,6 +229,9 @@ int main(void)
         T(a_manifest_that_root_lists_another_image_with_says_nothing),
         T(a_manifest_of_other_layers_says_nothing),
         T(a_listed_index_vouches_for_the_manifests_that_it_attests),
+        T(statements_tell_of_the_manifests_that_their_attestation_is_about),
+        T(a_statement_about_others_says_nothing),
+        T(of_many_statements_the_first_count),
         T(of_many_rows_the_first_count),
     };
 

@@ -354,7 +354,7 @@ static void an_index_leads_to_what_it_lists_without_waiting(void **state)
     give_when_asked(&a, REC_DOC_MANIFEST, index);
     give_when_asked(&a, REC_DOC_MANIFEST, attestation);
     give_when_asked(&a, REC_DOC_ATTESTATION, statement);
-    while (collector_sql(rig, "SELECT count(*) FROM manifest_evidence WHERE source = 7 AND "
+    while (collector_sql(rig, "SELECT count(*) FROM material WHERE "
                               "reference = 'docker.io/library/debian:12'") != 1)
         assert_true(collector_turn(rig));
     host_leave(&a);

@@ -15,7 +15,7 @@ CREATE TABLE base_evidence (
     PRIMARY KEY (image_id, source, seq)
 ) STRICT, WITHOUT ROWID;
 
--- The same from what goes with a manifest: its annotations, and attestations about it.
+-- The same from a manifest's annotations.
 CREATE TABLE manifest_evidence (
     manifest  BLOB NOT NULL,    -- digest
     source    INTEGER NOT NULL,
@@ -32,7 +32,6 @@ CREATE TABLE attestation (
     subject  BLOB NOT NULL, -- digest of the image's manifest
     PRIMARY KEY (in_index, manifest, subject)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX attestation_manifest ON attestation (manifest);
 CREATE INDEX attestation_subject ON attestation (subject);
 
 -- Which layers of a manifest are statements of where an image comes from (SLSA provenance).
@@ -41,7 +40,23 @@ CREATE TABLE provenance (
     statement BLOB NOT NULL, -- digest: a document of kind 4, where somebody has given it
     PRIMARY KEY (manifest, statement)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX provenance_statement ON provenance (statement);
+
+-- The images that a build took, as a statement says.
+CREATE TABLE material (
+    statement BLOB NOT NULL,    -- digest
+    seq       INTEGER NOT NULL, -- in the statement's order
+    reference TEXT NOT NULL,    -- an image's name in normal form without digest
+    digest    BLOB,
+    PRIMARY KEY (statement, seq)
+) STRICT, WITHOUT ROWID;
+
+-- The manifests that a statement is about. One without a row here is about those that its
+-- attestation is about.
+CREATE TABLE statement_subject (
+    statement BLOB NOT NULL, -- digest
+    subject   BLOB NOT NULL, -- digest of a manifest
+    PRIMARY KEY (statement, subject)
+) STRICT, WITHOUT ROWID;
 
 -- How many layers the parent of the image has that brought this one, as a content manifest in it
 -- says (Red Hat); NULL: not said, not known or disputed.
