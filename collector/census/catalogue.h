@@ -51,6 +51,12 @@ struct catalogue {
  * In time of at most the product of both lengths, whatever the pattern. */
 bool catalogue_matches(const char *pattern, const char *text);
 
+/* The same for a name in normal form, or "registry/repository": what stands before the pattern's
+ * first slash is of the registry alone, so its wildcards match no slash; else anybody's repository
+ * elsewhere could look as if it were of that registry. A pattern without a slash, or with nothing
+ * but '*' before the first one, is of the whole name. */
+bool catalogue_matches_name(const char *pattern, const char *name);
+
 /* Whether root's stores there, or this one, are trusted to name. A store that another user owns is
  * only by a pattern that names its root. */
 bool catalogue_trusts_store(const struct catalogue *c, const char *host, const char *root,

@@ -47,7 +47,7 @@ enum policy_mode { POLICY_WILD_WEST, POLICY_BLACK_LIST, POLICY_WHITE_LIST };
 enum { POLICY_RULES_MAX = 1000, POLICY_EXCEPTIONS_MAX = 10000, POLICY_VALUES_MAX = 1000 };
 
 struct policy_words {
-    const char **items; /* patterns (catalogue_matches()), names in normal form */
+    const char **items; /* patterns; those of names are for catalogue_matches_name() */
     size_t count;
 };
 

@@ -287,6 +287,14 @@ static bool is_older(const struct policy_judge *j, const struct policy_subject *
     return date_s != 0 && j->now_s - date_s > seconds;
 }
 
+static bool has_name(const struct policy_words *patterns, const char *name)
+{
+    for (size_t i = 0; i < patterns->count; i++)
+        if (catalogue_matches_name(patterns->items[i], name))
+            return true;
+    return false;
+}
+
 static const struct policy_origin *find_origin(const struct policy_judge *j,
                                                const struct policy_origin *list, size_t count,
                                                uint32_t of, const struct policy_words *patterns,
@@ -304,7 +312,7 @@ static const struct policy_origin *find_origin(const struct policy_judge *j,
     }
     for (; low < count && list[low].of == of; low++)
         if ((seen || list[low].counts) &&
-            policy_has(patterns, j->facts->f->names[list[low].name].text))
+            has_name(patterns, j->facts->f->names[list[low].name].text))
             return &list[low];
     return NULL;
 }

@@ -187,7 +187,7 @@ static int add_claim(struct policy_judge *j, const struct search *s,
     }
     for (size_t i = 0; i < s->pattern_count; i++) {
         word.rule = s->patterns[i].rule;
-        if (catalogue_matches(s->patterns[i].text, claim->name) && add_word(j, word, err) != 0)
+        if (catalogue_matches_name(s->patterns[i].text, claim->name) && add_word(j, word, err) != 0)
             return -1;
     }
     return 0;

@@ -120,7 +120,8 @@ int pattern_of_images(struct pattern_forms *out, const char *text, struct arena 
     *out = (struct pattern_forms){.count = 0};
     if (text[0] == '\0')
         return err_set(err, ERR_USAGE, "expected an image's name, found nothing");
-    if (memchr(text, '/', tag) == NULL && memchr(text, '.', tag) != NULL && text[0] != '*')
+    if (memchr(text, '/', tag) == NULL && memchr(text, '.', tag) != NULL &&
+        (text[0] != '*' || text[1] == '.'))
         return err_set(err, ERR_USAGE,
                        "\"%.100s\" is a registry: expected REGISTRY/NAME:TAG, or REGISTRY/* for "
                        "all that it holds",

@@ -24,7 +24,8 @@ struct pattern_forms {
 
 /* Of images: "debian:12" is docker.io/library/debian:12; without a tag it is any tag and any digest
  * of that repository, which takes two patterns. What begins with '*' is taken as it stands, and a
- * first part with a wildcard is a registry's. Texts lie in `arena`. ERR_USAGE with what is wrong
+ * first part with a wildcard is a registry's: patterns are for catalogue_matches_name(). Texts lie
+ * in `arena`. ERR_USAGE with what is wrong
  * and what was expected. */
 int pattern_of_images(struct pattern_forms *out, const char *text, struct arena *arena,
                       struct err *err);

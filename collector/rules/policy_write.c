@@ -14,14 +14,16 @@
 #define CONDITION_INDENT "      "
 #define ITEM_INDENT "        "
 
-/* The text, or where it and the next one are the forms of a name without a tag, that name. Returns
- * how many of the words it took, or -1. */
-static int write_word(struct buf *b, const char *const *words, size_t left, struct err *err)
+/* The text, or of images where it and the next one are the forms of a name without a tag, that
+ * name. Returns how many of the words it took, or -1. */
+static int write_word(struct buf *b, const char *const *words, size_t left, bool of_images,
+                      struct err *err)
 {
     char name[IMAGEREF_MAX + 1];
     size_t len;
 
-    if (left < PATTERN_FORMS || !pattern_is_pair(words[0], words[1], &len) || len > IMAGEREF_MAX)
+    if (!of_images || left < PATTERN_FORMS || !pattern_is_pair(words[0], words[1], &len) ||
+        len > IMAGEREF_MAX)
         return yaml_write_text(b, words[0], err) == 0 ? 1 : -1;
     memcpy(name, words[0], len);
     name[len] = '\0';
@@ -29,7 +31,7 @@ static int write_word(struct buf *b, const char *const *words, size_t left, stru
 }
 
 static int write_words(struct buf *b, const char *key, const struct policy_words *words,
-                       struct err *err)
+                       bool of_images, struct err *err)
 {
     size_t at = 0;
 
@@ -42,7 +44,7 @@ static int write_words(struct buf *b, const char *key, const struct policy_words
 
         if (buf_add_str(b, ITEM_INDENT "- ", err) != 0)
             return -1;
-        taken = write_word(b, words->items + at, words->count - at, err);
+        taken = write_word(b, words->items + at, words->count - at, of_images, err);
         if (taken < 0 || buf_add_str(b, "\n", err) != 0)
             return -1;
         at += (size_t)taken;
@@ -100,10 +102,10 @@ static int write_rule(struct buf *b, const struct policy_rule *rule, struct err 
 {
     if (yaml_write_pair(b, "  - ", "name", rule->name, err) != 0 ||
         buf_printf(b, err, RULE_INDENT "%s:\n", rule->accept ? "accept" : "reject") != 0 ||
-        write_words(b, "base", &rule->bases, err) != 0 ||
-        write_words(b, "family", &rule->families, err) != 0 ||
-        write_words(b, "version", &rule->versions, err) != 0 ||
-        write_words(b, "origin", &rule->origins, err) != 0 ||
+        write_words(b, "base", &rule->bases, true, err) != 0 ||
+        write_words(b, "family", &rule->families, false, err) != 0 ||
+        write_words(b, "version", &rule->versions, false, err) != 0 ||
+        write_words(b, "origin", &rule->origins, false, err) != 0 ||
         write_digests(b, "digest", &rule->digests, err) != 0 ||
         write_digests(b, "chain", &rule->chains, err) != 0 ||
         write_age(b, rule->older_than_s, err) != 0)

@@ -150,6 +150,33 @@ static void what_is_written_is_read_again(void **state)
     assert_whole(&f->policy);
 }
 
+static void only_names_of_images_are_shortened_when_written(void **state)
+{
+    static const char text[] = "mode: black list\n"
+                               "rules:\n"
+                               "  - name: r\n"
+                               "    reject:\n"
+                               "      base: debian\n"
+                               "      family: ['x:*', 'x@*']\n"
+                               "      version: ['12:*', '12@*']\n";
+    static const char *const bases[] = {"docker.io/library/debian:*", "docker.io/library/debian@*"},
+                             *const families[] = {"x:*", "x@*"},
+                             *const versions[] = {"12:*", "12@*"};
+    struct fixture *f = *state;
+    AUTO_FREE char *written = NULL;
+    size_t len;
+    FILE *out = open_memstream(&written, &len);
+    struct err err;
+
+    assert_ok(parse(f, text, &err));
+    assert_ok(policy_write(&f->policy, out, &err));
+    assert_int_equal(fclose(out), 0);
+    assert_ok(parse(f, written, &err));
+    assert_words(&f->policy.rules[0].bases, unit_count(bases), bases);
+    assert_words(&f->policy.rules[0].families, unit_count(families), families);
+    assert_words(&f->policy.rules[0].versions, unit_count(versions), versions);
+}
+
 static void modes_are_known_in_every_usual_spelling(void **state)
 {
     static const struct {
@@ -204,6 +231,7 @@ static void a_bad_file_names_the_place_and_what_was_expected(void **state)
                                                   "could match no"},
         {RULE("    reject: {base: \"\"}\n"), "found nothing"},
         {RULE("    reject: {base: quay.io}\n"), "is a registry"},
+        {RULE("    reject: {base: '*.example.com'}\n"), "is a registry"},
         {RULE("    reject: {origin: \"debian:12\"}\n"), "p.yaml:4:22: \"debian:12\" has a tag"},
         {RULE("    reject: {digest: 12ab}\n"), "expected a digest"},
         {RULE("    reject: {base: []}\n"), "found an empty list"},
@@ -303,6 +331,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_whole_policy_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_written_is_read_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(only_names_of_images_are_shortened_when_written, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(modes_are_known_in_every_usual_spelling, setup, teardown),
         cmocka_unit_test_setup_teardown(a_bad_file_names_the_place_and_what_was_expected, setup,
                                         teardown),
