@@ -39,6 +39,8 @@
 #ifndef COLLECTOR_CENSUS_POLICY_H
 #define COLLECTOR_CENSUS_POLICY_H
 
+#include <stdatomic.h>
+
 #include "collector/census/lineage.h"
 #include "collector/census/standing.h"
 
@@ -105,8 +107,10 @@ struct policy_facts {
     const struct standing *images;
     const struct policy_origin *image_origins, *layer_origins; /* sorted by `of` */
     size_t image_origin_count, layer_origin_count;
-    const bool *trusted_said; /* as naming_compute() takes it; NULL: the first stores decide */
-    int64_t known_at_s;       /* the same; what was said later counts for nothing */
+    const bool *trusted_said;    /* as naming_compute() takes it; NULL: the first stores decide */
+    int64_t known_at_s;          /* the same; what was said later counts for nothing */
+    const atomic_bool *canceled; /* another thread sets it to end the judging, with ERR_CANCELED;
+                                    NULL: never */
 };
 
 enum policy_outcome {

@@ -1,30 +1,6 @@
-#include <string.h>
-
 #include "collector/census/policy_private.h"
 
 const char policy_no_image[] = "no image: it has no layers to judge";
-
-bool policy_excepts(const struct policy_judge *j, const struct policy_exception *e, uint32_t image,
-                    bool seen, const struct naming_claim **claim)
-{
-    const struct fleet_image *i = &j->facts->f->images[image];
-    const struct naming *n = j->facts->lineage->naming;
-    const struct fleet_run *run;
-    char text[DIGEST_TEXT];
-
-    *claim = NULL;
-    if (strcmp(e->image, digest_text(&i->digest, text)) == 0)
-        return true;
-    if (i->chain_count == 0)
-        return false;
-    run = &n->of_chain[i->chains[i->chain_count - 1]];
-    for (uint32_t c = 0; c < run->count; c++) {
-        *claim = &n->claims[run->first + c];
-        if ((seen || policy_claim_counts(*claim)) && catalogue_matches(e->image, (*claim)->name))
-            return true;
-    }
-    return false;
-}
 
 int policy_try_rule(struct policy_judge *j, uint32_t image, size_t rule, struct policy_step *out,
                     struct err *err)

@@ -215,10 +215,21 @@ static void look_at_place(struct policy_judge *j, uint32_t place)
     }
 }
 
+int policy_go_on(const struct policy_judge *j, struct err *err)
+{
+    const atomic_bool *canceled = j->facts->canceled;
+
+    return canceled != NULL && atomic_load_explicit(canceled, memory_order_relaxed)
+               ? err_set(err, ERR_CANCELED, "given up")
+               : 0;
+}
+
 int policy_look(struct policy_judge *j, uint32_t image, struct policy_subject *out, struct err *err)
 {
     const struct fleet_image *i = &j->facts->f->images[image];
 
+    if (policy_go_on(j, err) != 0)
+        return -1;
     *out =
         (struct policy_subject){.image = image, .places = i->chains, .place_count = i->chain_count};
     for (size_t r = 0; r < j->policy->rule_count; r++) {

@@ -12,6 +12,9 @@
 
 enum policy_kind { WORD_OF_BASE = 1, WORD_OF_DIGEST = 2, WORD_OF_CHAIN = 4 };
 
+/* Words that do not count: as many are kept of one place, rule and kind, and shown in all. */
+enum { POLICY_SEEN_MAX = 3 };
+
 struct policy_word {
     uint32_t place; /* chain; of an image without known layers: the number of chains + the image */
     uint32_t rule;
@@ -31,6 +34,19 @@ struct policy_held {
 
 struct policy_fit { /* of one rule to one image */
     struct policy_held counting, seen;
+};
+
+struct policy_kept { /* by rule: of the names at the place where it found one last */
+    uint32_t place;
+    bool counts; /* one that does is kept */
+    int seen;    /* so many that do not are */
+    const struct naming_claim *last;
+};
+
+/* A name of a chain by which an exception is of the images that end there. */
+struct policy_excusing {
+    uint32_t exception;
+    const struct naming_claim *any, *counting; /* the first; the first that counts, NULL: none */
 };
 
 struct policy_core { /* the lowest boundary of a line that has a name which counts */
@@ -63,13 +79,18 @@ struct policy_judge {
     int64_t now_s;
     struct arena *arena;
 
-    struct policy_word *words; /* by place, rule, kind; of those the counting first */
+    struct policy_word *words; /* by place, rule, kind; of those the counting first; a few each */
     size_t word_count, word_cap;
-    struct fleet_run *words_of; /* by place */
-    unsigned *asked;            /* by rule: the kinds of words that it asks for */
-    bool asks_declared;         /* it matters whether declared bases are verified */
-    bool *counts, *carries;     /* by chain: it has a name that counts; one that stands on it has */
-    int64_t *made_s, *heard_s;  /* by chain: of images that a trusted store names; 0 none */
+    struct fleet_run *words_of;       /* by place */
+    struct policy_kept *kept;         /* by rule, while words are found */
+    struct policy_excusing *excusing; /* by chain, then by exception */
+    size_t excusing_count, excusing_cap;
+    struct fleet_run *excusing_of; /* by chain */
+    struct digest *excepted_ids;   /* by exception: the image's ID; zero: it is by name */
+    unsigned *asked;               /* by rule: the kinds of words that it asks for */
+    bool asks_declared;            /* it matters whether declared bases are verified */
+    bool *counts, *carries;    /* by chain: it has a name that counts; one that stands on it has */
+    int64_t *made_s, *heard_s; /* by chain: of images that a trusted store names; 0 none */
     const struct policy_core **cores; /* by chain, as they are needed */
     const struct policy_os **systems; /* by layer, the same */
 
@@ -87,10 +108,24 @@ static inline bool policy_claim_counts(const struct naming_claim *claim)
     return claim->for_policy && !claim->displaced;
 }
 
-/* Finds every word of every rule in the fleet, and which chains have names that count. */
+/* Finds the words of every rule in the fleet, as many as are kept of each, and which chains have
+ * names that count. */
 int policy_find_words(struct policy_judge *j, struct err *err);
 
+/* ---- policy_kept.c --------------------------------------------------------------------------- */
+
+/* While the names of one chain are gone through, the strongest first: whether a rule needs this one
+ * no more, having it or enough others; and that it has it. */
+bool policy_is_full(const struct policy_judge *j, uint32_t rule, const struct naming_claim *claim);
+void policy_keep(struct policy_judge *j, uint32_t rule, const struct naming_claim *claim);
+
+/* Of sorted words, drops those beyond what is kept. */
+void policy_thin_words(struct policy_judge *j);
+
 /* ---- policy_match.c -------------------------------------------------------------------------- */
+
+/* -1 and ERR_CANCELED where the judging is to end; asked wherever a fleet can make a loop long. */
+int policy_go_on(const struct policy_judge *j, struct err *err);
 
 /* Looks at an image, and fills j->fits for the words of all rules. */
 int policy_look(struct policy_judge *j, uint32_t image, struct policy_subject *out,
@@ -165,6 +200,11 @@ const char *policy_why_not_unknown(const struct policy_rule *r);
 /* ---- policy_explain.c ------------------------------------------------------------------------ */
 
 extern const char policy_no_image[];
+
+/* ---- policy_except.c ------------------------------------------------------------------------- */
+
+/* Finds which exceptions are of the images that end at each chain. */
+int policy_find_exceptions(struct policy_judge *j, struct err *err);
 
 /* Whether the exception is of this image: by its ID, or by a name of the layers that it ends at.
  * With `seen` every name counts. *claim gets the name, NULL where it is the ID. */

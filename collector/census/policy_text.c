@@ -8,7 +8,6 @@
 
 enum {
     SENTENCE_MAX = 16 << 10,
-    SEEN_MAX = 3, /* words shown of those that do not count */
     DAY_TEXT = 10,
 };
 
@@ -287,7 +286,7 @@ static int add_seen_words(struct policy_judge *j, struct buf *b, const struct po
     for (uint32_t p = 0; p < s->place_count || (p == 0 && s->place_count == 0); p++) {
         const struct fleet_run *run = &j->words_of[s->place_count > 0 ? s->places[p] : own];
 
-        for (uint32_t i = 0; i < run->count && shown < SEEN_MAX; i++) {
+        for (uint32_t i = 0; i < run->count && shown < POLICY_SEEN_MAX; i++) {
             const struct policy_word *w = &j->words[run->first + i];
 
             if (w->rule != rule || w->counts)

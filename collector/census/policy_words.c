@@ -170,6 +170,14 @@ static bool is_blank(const struct fleet *f, uint32_t chain)
     return true;
 }
 
+static int add_base(struct policy_judge *j, struct policy_word word, struct err *err)
+{
+    if (policy_is_full(j, word.rule, word.claim))
+        return 0;
+    policy_keep(j, word.rule, word.claim);
+    return add_word(j, word, err);
+}
+
 static int add_claim(struct policy_judge *j, const struct search *s,
                      const struct naming_claim *claim, struct err *err)
 {
@@ -182,12 +190,13 @@ static int add_claim(struct policy_judge *j, const struct search *s,
     for (size_t i = find_name(s, claim->name);
          i < s->name_count && strcmp(s->names[i].text, claim->name) == 0; i++) {
         word.rule = s->names[i].rule;
-        if (add_word(j, word, err) != 0)
+        if (add_base(j, word, err) != 0)
             return -1;
     }
     for (size_t i = 0; i < s->pattern_count; i++) {
         word.rule = s->patterns[i].rule;
-        if (catalogue_matches_name(s->patterns[i].text, claim->name) && add_word(j, word, err) != 0)
+        if (!policy_is_full(j, word.rule, claim) &&
+            catalogue_matches_name(s->patterns[i].text, claim->name) && add_base(j, word, err) != 0)
             return -1;
     }
     return 0;
@@ -210,6 +219,8 @@ static int add_claims(struct policy_judge *j, const struct search *s, struct err
     for (size_t i = 0; i < n->claim_count; i++) {
         const struct naming_claim *claim = &n->claims[i];
 
+        if (policy_go_on(j, err) != 0)
+            return -1;
         if (claim->chain == FLEET_NONE || is_blank(j->facts->f, claim->chain))
             continue;
         if (policy_claim_counts(claim))
@@ -348,13 +359,14 @@ static int make_room(struct policy_judge *j, struct err *err)
     const struct fleet *f = j->facts->f;
 
     j->asked = arena_array(j->arena, j->policy->rule_count, sizeof(*j->asked), err);
+    j->kept = arena_array(j->arena, j->policy->rule_count, sizeof(*j->kept), err);
     j->counts = arena_array(j->arena, f->chain_count, sizeof(bool), err);
     j->carries = arena_array(j->arena, f->chain_count, sizeof(bool), err);
     j->made_s = arena_array(j->arena, f->chain_count, sizeof(int64_t), err);
     j->heard_s = arena_array(j->arena, f->chain_count, sizeof(int64_t), err);
     j->words_of = arena_array(j->arena, f->chain_count + f->image_count, sizeof(*j->words_of), err);
-    return j->asked != NULL && j->counts != NULL && j->carries != NULL && j->made_s != NULL &&
-                   j->heard_s != NULL && j->words_of != NULL
+    return j->asked != NULL && j->kept != NULL && j->counts != NULL && j->carries != NULL &&
+                   j->made_s != NULL && j->heard_s != NULL && j->words_of != NULL
                ? 0
                : -1;
 }
@@ -369,6 +381,7 @@ int policy_find_words(struct policy_judge *j, struct err *err)
     find_dates(j);
     if (j->word_count > 1)
         qsort(j->words, j->word_count, sizeof(*j->words), by_place);
+    policy_thin_words(j);
     for (size_t i = 0; i < j->word_count; i++) {
         struct fleet_run *run = &j->words_of[j->words[i].place];
 

@@ -40,7 +40,8 @@ int policy_view_open(struct policy_view *out, struct census *c, const struct pol
                               .image_origin_count = out->origins.image_count,
                               .layer_origin_count = out->origins.layer_count,
                               .trusted_said = c->trusted_said,
-                              .known_at_s = c->request->known_then ? c->request->as_of_s : 0};
+                              .known_at_s = c->request->known_then ? c->request->as_of_s : 0,
+                              .canceled = c->request->canceled};
     return policy_open(&out->judge, policy, &out->facts, c->fleet.now_s, c->arena, err);
 }
 
