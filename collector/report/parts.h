@@ -35,8 +35,11 @@ int part_titles(struct census *c, struct err *err);
 /* A name in normal form as people type it. NULL on failure. */
 const char *part_shown(const struct census *c, const char *name, struct err *err);
 
-/* All names that name these chains, the strongest first, in normal form; of names that have moved
- * on "docker.io/library/debian:12 as of 2026-03-02". */
+#define PART_NAMES_MAX 1000 /* in one cell: hosts may give a chain any number of names */
+
+/* The names that name these chains, each once, the strongest of a chain first, in normal form; of
+ * names that have moved on "docker.io/library/debian:12 as of 2026-03-02". Where a cell does not
+ * hold all, the last text is "and 12 more". */
 int part_chain_names(const struct census *c, const uint32_t *chains, uint32_t count,
                      struct sheet_cell *cell, struct err *err);
 

@@ -12,11 +12,6 @@
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-static bool names_it(const struct naming_claim *claim)
-{
-    return !claim->displaced && claim->strength >= NAME_TAG;
-}
-
 /* A chain whose name moved on. */
 struct moved {
     const struct naming_claim *claim;
@@ -166,55 +161,6 @@ const char *part_shown(const struct census *c, const char *name, struct err *err
     const char *shown = imageref_shown(name, text);
 
     return shown == text ? arena_text(c->arena, text, strlen(text), err) : shown;
-}
-
-static const char *claim_text(const struct census *c, const struct naming_claim *claim,
-                              struct err *err)
-{
-    char text[TEXT_MAX], day[CLOCK_TEXT];
-
-    if (!claim->moved)
-        return claim->name;
-    snprintf(text, sizeof(text), "%s as of %.*s", claim->name, DAY_TEXT,
-             clock_text(claim->first_s * 1000, day));
-    return arena_text(c->arena, text, strlen(text), err);
-}
-
-/* Adds a text unless it is there already. */
-static void add_text(const char **texts, size_t *count, const char *text)
-{
-    for (size_t i = 0; i < *count; i++)
-        if (strcmp(texts[i], text) == 0)
-            return;
-    texts[(*count)++] = text;
-}
-
-int part_chain_names(const struct census *c, const uint32_t *chains, uint32_t count,
-                     struct sheet_cell *cell, struct err *err)
-{
-    size_t most = 0, found = 0;
-    const char **texts;
-
-    for (uint32_t i = 0; i < count; i++)
-        most += c->naming.of_chain[chains[i]].count;
-    texts = arena_array(c->arena, most, sizeof(*texts), err);
-    if (texts == NULL)
-        return -1;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct fleet_run *run = &c->naming.of_chain[chains[i]];
-
-        for (uint32_t n = run->first; n < run->first + run->count; n++) {
-            const struct naming_claim *claim = &c->naming.claims[n];
-            const char *text = names_it(claim) ? claim_text(c, claim, err) : "";
-
-            if (text == NULL)
-                return -1;
-            if (names_it(claim))
-                add_text(texts, &found, text);
-        }
-    }
-    *cell = cell_texts(texts, found);
-    return 0;
 }
 
 int part_named_by(const struct census *c, uint32_t chain, const char **out, struct err *err)
