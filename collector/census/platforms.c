@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "collector/census/naming_private.h"
+#include "collector/census/os_release.h"
 
 struct listed {
     struct digest digest;
@@ -11,12 +12,19 @@ struct listed {
     uint32_t chain; /* its whole one */
 };
 
-/* Releases as rings of chains. */
-struct rings {
+/* Releases as lists of chains, sorted by platform; no platform is in one twice. What is "by list"
+ * is kept at its first chain. Two lists are compared in at most PLATFORMS_MOST steps: any number of
+ * digests may be listed with the same images. */
+struct releases {
     const struct fleet *f;
     const struct fleet_image **image; /* by chain: one that ends there; NULL none was listed */
-    uint32_t *next;                   /* by chain */
-    uint32_t *first;                  /* by chain */
+    uint32_t *platform;               /* by chain: its place among all of them */
+    uint32_t *first;                  /* by chain: of its list */
+    uint32_t *next;                   /* by chain: FLEET_NONE ends a list */
+    uint32_t *count;                  /* by list */
+    const char **distro;              /* by list: the distribution that it is of; "" not known */
+    const char **id;                  /* by layer: of its os-release; NULL nobody has looked yet */
+    struct arena *arena;
 };
 
 int platforms_cmp(const struct fleet_image *a, const struct fleet_image *b)
@@ -73,89 +81,163 @@ static struct listed *list_all(const struct fleet *f, size_t *count, struct aren
     return list;
 }
 
-/* Whether the rings of a and b are two, and no chain of the one has a platform of the other. */
-static bool may_join(const struct rings *r, uint32_t a, uint32_t b)
+/* ---- what a chain is ------------------------------------------------------------------------- */
+
+static int by_platform(const void *a, const void *b, void *arg)
 {
-    uint32_t x = a, members = 0;
+    const struct releases *r = arg;
 
-    do {
-        uint32_t y = b;
+    return platforms_cmp(r->image[*(const uint32_t *)a], r->image[*(const uint32_t *)b]);
+}
 
-        do {
-            if (x == y || platforms_cmp(r->image[x], r->image[y]) == 0)
-                return false;
-            y = r->next[y];
-            members++;
-        } while (y != b);
-        x = r->next[x];
-    } while (x != a);
-    return members < PLATFORMS_MOST;
+/* Of several images that end at a chain, the first platform is the chain's. */
+static int number_platforms(struct releases *r, const struct listed *list, size_t count,
+                            struct err *err)
+{
+    uint32_t *chains = arena_array(r->arena, r->f->chain_count, sizeof(*chains), err);
+    uint32_t listed = 0;
+
+    if (chains == NULL)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        const struct fleet_image **image = &r->image[list[i].chain];
+
+        if (*image == NULL)
+            chains[listed++] = list[i].chain;
+        if (*image == NULL || platforms_cmp(list[i].image, *image) < 0)
+            *image = list[i].image;
+    }
+    if (listed > 1)
+        qsort_r(chains, listed, sizeof(*chains), by_platform, r);
+    for (uint32_t i = 1; i < listed; i++)
+        r->platform[chains[i]] =
+            r->platform[chains[i - 1]] + (by_platform(&chains[i - 1], &chains[i], r) != 0);
+    return 0;
+}
+
+static const char *id_of(struct releases *r, uint32_t layer, struct err *err)
+{
+    struct os_release parsed;
+
+    if (layer == FLEET_NONE)
+        return "";
+    if (r->id[layer] == NULL) {
+        os_release_parse(&parsed, r->f->layers[layer].os_release);
+        r->id[layer] = arena_text(r->arena, parsed.id, strlen(parsed.id), err);
+    }
+    return r->id[layer];
+}
+
+/* The distribution by the uppermost os-release of a line. */
+static int find_distros(struct releases *r, struct err *err)
+{
+    for (uint32_t i = 0; i < r->f->chain_count; i++) {
+        r->distro[i] = "";
+        for (uint32_t c = i; r->image[i] != NULL && c != FLEET_NONE && r->distro[i][0] == '\0';
+             c = r->f->chains[c].parent) {
+            r->distro[i] = id_of(r, r->f->chains[c].layer, err);
+            if (r->distro[i] == NULL)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+/* ---- joining --------------------------------------------------------------------------------- */
+
+/* Whether two lists have a platform in common. */
+static bool shares_platform(const struct releases *r, uint32_t a, uint32_t b)
+{
+    while (a != FLEET_NONE && b != FLEET_NONE) {
+        if (r->platform[a] == r->platform[b])
+            return true;
+        if (r->platform[a] < r->platform[b])
+            a = r->next[a];
+        else
+            b = r->next[b];
+    }
+    return false;
+}
+
+static bool may_join(const struct releases *r, uint32_t a, uint32_t b)
+{
+    if (a == b || r->count[a] + r->count[b] > PLATFORMS_MOST)
+        return false;
+    if (r->distro[a][0] != '\0' && r->distro[b][0] != '\0' &&
+        strcmp(r->distro[a], r->distro[b]) != 0)
+        return false;
+    return !shares_platform(r, a, b);
+}
+
+static void join(struct releases *r, uint32_t a, uint32_t b)
+{
+    uint32_t first = r->platform[a] < r->platform[b] ? a : b, count = r->count[a] + r->count[b];
+    const char *distro = r->distro[a][0] != '\0' ? r->distro[a] : r->distro[b];
+    uint32_t last = FLEET_NONE;
+
+    while (a != FLEET_NONE || b != FLEET_NONE) {
+        bool is_a = b == FLEET_NONE || (a != FLEET_NONE && r->platform[a] < r->platform[b]);
+        uint32_t *from = is_a ? &a : &b, chain = *from;
+
+        *from = r->next[chain];
+        r->first[chain] = first;
+        r->next[chain] = FLEET_NONE;
+        if (last != FLEET_NONE)
+            r->next[last] = chain;
+        last = chain;
+    }
+    r->count[first] = count;
+    r->distro[first] = distro;
 }
 
 /* Each chain of an index is tried against the index's first. */
-static void join_listed(struct rings *r, const struct listed *list, size_t count)
+static void join_listed(struct releases *r, const struct listed *list, size_t count)
 {
     size_t first = 0;
 
-    for (size_t i = 0; i < count; i++)
-        if (r->image[list[i].chain] == NULL ||
-            platforms_cmp(list[i].image, r->image[list[i].chain]) < 0)
-            r->image[list[i].chain] = list[i].image;
     for (size_t i = 1; i < count; i++) {
-        uint32_t a, b = list[i].chain, after;
+        uint32_t a, b = r->first[list[i].chain];
 
         if (!digest_eq(&list[first].digest, &list[i].digest))
             first = i;
-        a = list[first].chain;
-        if (!may_join(r, a, b))
-            continue;
-        after = r->next[a];
-        r->next[a] = r->next[b];
-        r->next[b] = after;
+        a = r->first[list[first].chain];
+        if (may_join(r, a, b))
+            join(r, a, b);
     }
 }
 
-static bool is_before(const struct rings *r, uint32_t a, uint32_t b)
+static int make_room(struct releases *r, struct err *err)
 {
-    int order = platforms_cmp(r->image[a], r->image[b]);
+    size_t chains = r->f->chain_count;
 
-    return order != 0 ? order < 0
-                      : digest_cmp(&r->f->chains[a].digest, &r->f->chains[b].digest) < 0;
-}
-
-/* Walks each ring once: from the first of its chains that is met. */
-static void choose_first(struct rings *r)
-{
-    for (uint32_t c = 0; c < r->f->chain_count; c++) {
-        uint32_t best = c;
-
-        if (r->first[c] != FLEET_NONE)
-            continue;
-        for (uint32_t x = r->next[c]; x != c; x = r->next[x])
-            best = is_before(r, x, best) ? x : best;
-        for (uint32_t x = r->next[c]; x != c; x = r->next[x])
-            r->first[x] = best;
-        r->first[c] = best;
+    r->image = arena_array(r->arena, chains, sizeof(*r->image), err);
+    r->platform = arena_array(r->arena, chains, sizeof(*r->platform), err);
+    r->first = arena_array(r->arena, chains, sizeof(*r->first), err);
+    r->next = arena_array(r->arena, chains, sizeof(*r->next), err);
+    r->count = arena_array(r->arena, chains, sizeof(*r->count), err);
+    r->distro = arena_array(r->arena, chains, sizeof(*r->distro), err);
+    r->id = arena_array(r->arena, r->f->layer_count, sizeof(*r->id), err);
+    if (r->image == NULL || r->platform == NULL || r->first == NULL || r->next == NULL ||
+        r->count == NULL || r->distro == NULL || r->id == NULL)
+        return -1;
+    for (uint32_t c = 0; c < chains; c++) {
+        r->first[c] = c;
+        r->next[c] = FLEET_NONE;
+        r->count[c] = 1;
     }
+    return 0;
 }
 
 uint32_t *platforms_join(const struct fleet *f, struct arena *arena, struct err *err)
 {
-    struct rings r = {.f = f};
+    struct releases r = {.f = f, .arena = arena};
     struct listed *list;
     size_t count;
 
     list = list_all(f, &count, arena, err);
-    r.image = arena_array(arena, f->chain_count, sizeof(*r.image), err);
-    r.next = arena_array(arena, f->chain_count, sizeof(*r.next), err);
-    r.first = arena_array(arena, f->chain_count, sizeof(*r.first), err);
-    if (list == NULL || r.image == NULL || r.next == NULL || r.first == NULL)
+    if (list == NULL || make_room(&r, err) != 0 || number_platforms(&r, list, count, err) != 0 ||
+        find_distros(&r, err) != 0)
         return NULL;
-    for (uint32_t c = 0; c < f->chain_count; c++) {
-        r.next[c] = c;
-        r.first[c] = FLEET_NONE;
-    }
     join_listed(&r, list, count);
-    choose_first(&r);
     return r.first;
 }

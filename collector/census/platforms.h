@@ -4,7 +4,9 @@
  * Images that a store of root's lists with the same repo digest, and that end at different chains,
  * were taken from the same index: a manifest has only one config. Of a release no two chains have
  * the same platform: where two indexes name one arm64 beside an old and a new amd64, the arm64
- * belongs to one of the two releases, and they stay two.
+ * belongs to one of the two releases, and they stay two. Nor is one of two distributions:
+ * anybody who is root on a host can have it list any two images with a digest that he invents, so
+ * chains whose os-releases have different IDs stay apart.
  *
  * Threads: pure.
  */

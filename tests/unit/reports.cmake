@@ -6,6 +6,7 @@ target_link_libraries(lc_test_census PUBLIC lc_census)
 
 add_unit(ledger lc_test_census)
 add_unit(bases lc_test_census)
+add_unit(platforms lc_census)
 add_unit(versions lc_test_census)
 add_unit(diversity lc_census)
 add_unit(catalogue lc_test_census)

@@ -1,0 +1,212 @@
+#include "tests/support/unit.h"
+
+#include "collector/census/platforms.h"
+
+enum { CHAINS_MAX = 130, DIGESTS_EACH = 2000, ARCH_TEXT = 8 };
+
+#define ARENA_BYTES ((size_t)256 << 20)
+#define DEBIAN "ID=debian\nVERSION_ID=12\n"
+#define ALPINE "ID=alpine\n"
+
+/* Images of one layer each, of which each has an architecture of its own. */
+struct fixture {
+    struct arena *arena;
+    struct fleet f;
+    struct fleet_layer layers[CHAINS_MAX];
+    struct fleet_chain chains[CHAINS_MAX];
+    struct fleet_image images[CHAINS_MAX];
+    struct fleet_said said[CHAINS_MAX];
+    struct fleet_said_digest digests[CHAINS_MAX * DIGESTS_EACH];
+    uint32_t lines[CHAINS_MAX];
+    char archs[CHAINS_MAX][ARCH_TEXT];
+    uint32_t *release;
+};
+
+static int setup(void **state)
+{
+    static struct fixture f;
+    struct err err;
+
+    memset(&f, 0, sizeof(f));
+    assert_ok(arena_open(&f.arena, ARENA_BYTES, &err));
+    f.f = (struct fleet){.layers = f.layers,
+                         .chains = f.chains,
+                         .images = f.images,
+                         .said = f.said,
+                         .said_digests = f.digests};
+    *state = &f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    arena_close(&f->arena);
+    return 0;
+}
+
+/* A chain that an image ends at, which a store of root's lists; os_release NULL: not known. */
+static uint32_t add(struct fixture *f, const char *os_release)
+{
+    uint32_t i = (uint32_t)f->f.chain_count++;
+
+    snprintf(f->archs[i], ARCH_TEXT, "a%03u", i);
+    f->f.layer_count = f->f.image_count = f->f.said_count = f->f.chain_count;
+    f->layers[i] = (struct fleet_layer){
+        .diff = digest_of(&i, sizeof(i)), .content_bytes = FLEET_UNKNOWN, .os_release = os_release};
+    f->chains[i] = (struct fleet_chain){
+        .digest = f->layers[i].diff, .parent = FLEET_NONE, .layer = i, .depth = 1};
+    f->lines[i] = i;
+    f->images[i] = (struct fleet_image){.digest = f->layers[i].diff,
+                                        .parsed = PARSED_READ,
+                                        .os = "linux",
+                                        .arch = f->archs[i],
+                                        .variant = "",
+                                        .chains = &f->lines[i],
+                                        .chain_count = 1};
+    f->said[i] = (struct fleet_said){
+        .image = i, .user = {.store = FLEET_NONE}, .digests = {i * DIGESTS_EACH, 0}};
+    return i;
+}
+
+/* The store lists the chain's image with this index. */
+static void list(struct fixture *f, uint32_t chain, uint32_t index)
+{
+    struct fleet_run *run = &f->said[chain].digests;
+    struct digest d = {{(uint8_t)(index >> 16), (uint8_t)(index >> 8), (uint8_t)index, 1}};
+
+    assert_true(run->count < DIGESTS_EACH);
+    f->digests[run->first + run->count++].digest = d;
+}
+
+static void compute(struct fixture *f)
+{
+    struct err err;
+
+    f->release = platforms_join(&f->f, f->arena, &err);
+    assert_non_null(f->release);
+}
+
+static void an_index_joins_what_it_lists_under_its_first_platform(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t b = add(f, DEBIAN), a = add(f, DEBIAN), c = add(f, DEBIAN), alone = add(f, DEBIAN);
+
+    f->images[a].arch = "a";
+    list(f, b, 1);
+    list(f, a, 1);
+    list(f, c, 2);
+    list(f, b, 2);
+    compute(f);
+    assert_int_equal(f->release[b], a);
+    assert_int_equal(f->release[c], a);
+    assert_int_equal(f->release[a], a);
+    assert_int_equal(f->release[alone], alone);
+}
+
+static void two_distributions_are_never_one_release(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t debian = add(f, DEBIAN), arm = add(f, DEBIAN), alpine = add(f, ALPINE);
+
+    list(f, debian, 2);
+    list(f, arm, 2);
+    list(f, debian, 1); /* which somebody invented */
+    list(f, alpine, 1);
+    compute(f);
+    assert_int_equal(f->release[arm], debian);
+    assert_int_equal(f->release[alpine], alpine);
+}
+
+static void what_is_of_no_known_distribution_joins_no_two(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t debian = add(f, DEBIAN), unknown = add(f, NULL), alpine = add(f, ALPINE);
+
+    list(f, debian, 1);
+    list(f, unknown, 1);
+    list(f, unknown, 2);
+    list(f, alpine, 2);
+    compute(f);
+    assert_int_equal(f->release[unknown], debian);
+    assert_int_equal(f->release[alpine], alpine);
+}
+
+static void the_uppermost_os_release_of_a_line_counts(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t debian = add(f, DEBIAN), alpine = add(f, ALPINE), top = add(f, NULL);
+
+    f->chains[top].parent = alpine;
+    list(f, debian, 1);
+    list(f, top, 1);
+    compute(f);
+    assert_int_equal(f->release[top], top);
+}
+
+static void a_release_has_each_platform_once(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t new_amd = add(f, DEBIAN), old_amd = add(f, DEBIAN), arm = add(f, DEBIAN);
+
+    f->images[old_amd].arch = f->images[new_amd].arch;
+    list(f, new_amd, 1);
+    list(f, arm, 1);
+    list(f, old_amd, 2);
+    list(f, arm, 2);
+    compute(f);
+    assert_int_equal(f->release[arm], new_amd);
+    assert_int_equal(f->release[old_amd], old_amd);
+}
+
+static void a_release_has_no_more_platforms_than_is_allowed(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t joined = 0;
+
+    for (uint32_t i = 0; i < PLATFORMS_MOST + 6; i++)
+        list(f, add(f, NULL), 1);
+    compute(f);
+    for (uint32_t i = 0; i < PLATFORMS_MOST + 6; i++)
+        joined += f->release[i] == 0;
+    assert_int_equal(joined, PLATFORMS_MOST);
+    assert_int_equal(f->release[PLATFORMS_MOST], PLATFORMS_MOST);
+}
+
+/* Two full releases, and thousands of digests that would have them be one. */
+static void two_large_releases_stay_two_however_many_digests_they_share(void **state)
+{
+    enum { EACH = PLATFORMS_MOST - 1 };
+    struct fixture *f = *state;
+
+    for (uint32_t i = 0; i < 2 * EACH; i++)
+        list(f, add(f, NULL), i < EACH ? 1 : 2);
+    for (uint32_t d = 0; d + 1 < DIGESTS_EACH; d++) {
+        list(f, 0, 10 + d);
+        for (uint32_t i = EACH; i < 2 * EACH; i++)
+            list(f, i, 10 + d);
+    }
+    compute(f);
+    for (uint32_t i = 0; i < 2 * EACH; i++)
+        assert_int_equal(f->release[i], i < EACH ? 0 : EACH);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_index_joins_what_it_lists_under_its_first_platform,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(two_distributions_are_never_one_release, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_of_no_known_distribution_joins_no_two, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(the_uppermost_os_release_of_a_line_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_release_has_each_platform_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_release_has_no_more_platforms_than_is_allowed, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(two_large_releases_stay_two_however_many_digests_they_share,
+                                        setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
