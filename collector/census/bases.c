@@ -112,47 +112,22 @@ static int file_images(struct maker *m, struct err *err)
 
 /* ---- platforms ------------------------------------------------------------------------------- */
 
-static int by_platform(const void *a, const void *b)
-{
-    const struct bases_platform *x = a, *y = b;
-
-    return platforms_cmp(x->like, y->like);
-}
-
-static uint32_t find_platform(const struct bases *b, const struct fleet_image *image)
-{
-    for (uint32_t p = 0; p < b->platform_count; p++)
-        if (platforms_cmp(b->platforms[p].like, image) == 0)
-            return p;
-    return b->platform_count;
-}
-
-/* Fills the sorted list, then each image's place in it. */
 static int list_platforms(struct maker *m, struct err *err)
 {
     struct bases *out = m->out;
+    struct platforms_list list;
 
-    out->platforms = arena_array(m->arena, BASES_PLATFORMS_MAX, sizeof(*out->platforms), err);
-    m->platform = arena_array(m->arena, m->f->image_count, sizeof(*m->platform), err);
-    if (out->platforms == NULL || m->platform == NULL)
+    if (platforms_list(&list, m->f, m->images, out->row_of, BASES_PLATFORMS_MAX, m->arena, err) !=
+        0)
         return -1;
-    for (uint32_t i = 0; i < m->f->image_count; i++)
-        if (out->row_of[i] != FLEET_NONE && out->platform_count < BASES_PLATFORMS_MAX &&
-            find_platform(out, &m->f->images[i]) == out->platform_count)
-            out->platforms[out->platform_count++].like = &m->f->images[i];
-    if (out->platform_count > 1)
-        qsort(out->platforms, out->platform_count, sizeof(*out->platforms), by_platform);
-    out->on_platform =
-        arena_array(m->arena, (size_t)out->count * out->platform_count, sizeof(bool), err);
-    if (out->on_platform == NULL)
+    out->platforms = arena_array(m->arena, list.count, sizeof(*out->platforms), err);
+    out->on_platform = arena_array(m->arena, (size_t)out->count * list.count, sizeof(bool), err);
+    if (out->platforms == NULL || out->on_platform == NULL)
         return -1;
-    for (uint32_t i = 0; i < m->f->image_count; i++) {
-        if (out->row_of[i] == FLEET_NONE)
-            continue;
-        m->platform[i] = find_platform(out, &m->f->images[i]);
-        if (m->platform[i] == out->platform_count)
-            m->platform[i]--;
-    }
+    for (uint32_t p = 0; p < list.count; p++)
+        out->platforms[p].like = list.likes[p];
+    out->platform_count = list.count;
+    m->platform = list.of_image;
     return 0;
 }
 

@@ -192,6 +192,61 @@ static void two_large_releases_stay_two_however_many_digests_they_share(void **s
         assert_int_equal(f->release[i], i < EACH ? 0 : EACH);
 }
 
+/* ---- the list -------------------------------------------------------------------------------- */
+
+static struct platforms_list list_of(struct fixture *f, const struct standing *images,
+                                     uint32_t most)
+{
+    static uint32_t row_of[CHAINS_MAX];
+    struct platforms_list out;
+    struct err err;
+
+    assert_ok(platforms_list(&out, &f->f, images, row_of, most, f->arena, &err));
+    return out;
+}
+
+static void one_hosts_invented_platforms_drive_out_none_that_is_widespread(void **state)
+{
+    struct fixture *f = *state;
+    struct standing images[CHAINS_MAX] = {{0}};
+    struct platforms_list out;
+    uint32_t arm, amd;
+
+    for (uint32_t i = 0; i < 20; i++)
+        images[add(f, NULL)].hosts = 1;
+    arm = add(f, NULL);
+    amd = add(f, NULL);
+    f->images[arm].arch = "arm64";
+    f->images[amd].arch = "amd64";
+    images[arm].hosts = 2;
+    images[amd].hosts = 9;
+    out = list_of(f, images, 4);
+    assert_int_equal(out.count, 4);
+    assert_string_equal(out.likes[0]->arch, "a000"); /* sorted */
+    assert_string_equal(out.likes[1]->arch, "a001");
+    assert_string_equal(out.likes[2]->arch, "amd64");
+    assert_string_equal(out.likes[3]->arch, "arm64");
+    assert_int_equal(out.of_image[amd], 2);
+    assert_int_equal(out.of_image[arm], 3);
+    for (uint32_t i = 1; i < 20; i++)
+        assert_int_equal(out.of_image[i], 1); /* the rarest has the rest */
+}
+
+static void among_equals_the_platform_with_more_images_is_told_apart(void **state)
+{
+    struct fixture *f = *state;
+    struct standing images[CHAINS_MAX] = {{0}};
+    struct platforms_list out;
+
+    for (uint32_t i = 0; i < 6; i++)
+        images[add(f, NULL)].hosts = 1;
+    f->images[4].arch = f->images[5].arch;
+    out = list_of(f, images, 1);
+    assert_int_equal(out.count, 1);
+    assert_ptr_equal(out.likes[0], &f->images[4]);
+    assert_int_equal(list_of(f, images, 100).count, 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +260,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_release_has_no_more_platforms_than_is_allowed, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(two_large_releases_stay_two_however_many_digests_they_share,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            one_hosts_invented_platforms_drive_out_none_that_is_widespread, setup, teardown),
+        cmocka_unit_test_setup_teardown(among_equals_the_platform_with_more_images_is_told_apart,
                                         setup, teardown),
     };
 
