@@ -5,6 +5,7 @@
 
 #include "collector/store/read_survey.h"
 #include "common/check.h"
+#include "common/cleanup.h"
 
 /* What is kept of the reports, day by day: every count, size and share of these sheets. */
 static const struct {
@@ -21,7 +22,8 @@ static const struct {
 struct taking {
     const struct report_request *request;
     struct store *reader;
-    struct arena *arena;
+    struct arena *arena; /* of what comes of it; each report has one of its own, and dies with it */
+    size_t memory_max;
     struct survey_change *out;
 };
 
@@ -42,10 +44,22 @@ static const struct sheet_cell *cell_at(const struct sheet *s, size_t row, const
     check(!"a column that the survey needs");
 }
 
+/* Runs a report in an arena of its own, of what memory is left. */
 static int ask(const struct taking *t, const struct report *report, struct answer *out,
-               struct err *err)
+               struct arena **arena, struct err *err)
 {
-    return report_run(out, report, t->request, t->reader, t->arena, err);
+    size_t used = arena_used(t->arena), left = used < t->memory_max ? t->memory_max - used : 0;
+
+    return arena_open(arena, left, err) == 0
+               ? report_run(out, report, t->request, t->reader, *arena, err)
+               : -1;
+}
+
+/* Replaces a text of a report's by one that outlives it. */
+static int keep_text(const struct taking *t, const char **text, struct err *err)
+{
+    *text = arena_text(t->arena, *text, strlen(*text), err);
+    return *text != NULL ? 0 : -1;
 }
 
 /* ---- what each image stands on --------------------------------------------------------------- */
@@ -104,11 +118,24 @@ struct lines {
     size_t count;
 };
 
-/* Both lists are sorted by image; what is the same in both is left out of `now`, which may then be
- * given to the writer. */
+static int keep_line(const struct taking *t, struct survey_line *line, struct err *err)
+{
+    const char **const texts[] = {&line->core_kind, &line->core_name, &line->family,
+                                  &line->version,   &line->base_name, &line->method,
+                                  &line->confidence};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        if (keep_text(t, texts[i], err) != 0)
+            return -1;
+    return 0;
+}
+
+/* Both lists are sorted by image. What is the same in both is left out of `now`; the rest is the
+ * change. */
 static int compare(struct taking *t, struct lines *now, const struct lines *before, struct err *err)
 {
     struct digest *gone = arena_array(t->arena, before->count, sizeof(*gone), err);
+    struct survey_line *changed;
     size_t kept_count = 0, gone_count = 0, b = 0;
 
     if (gone == NULL)
@@ -123,7 +150,15 @@ static int compare(struct taking *t, struct lines *now, const struct lines *befo
     }
     for (; b < before->count; b++)
         gone[gone_count++] = before->list[b].image;
-    t->out->changed = now->list;
+    changed = arena_array(t->arena, kept_count, sizeof(*changed), err);
+    if (changed == NULL)
+        return -1;
+    for (size_t i = 0; i < kept_count; i++) {
+        changed[i] = now->list[i];
+        if (keep_line(t, &changed[i], err) != 0)
+            return -1;
+    }
+    t->out->changed = changed;
     t->out->changed_count = kept_count;
     t->out->gone = gone;
     t->out->gone_count = gone_count;
@@ -132,13 +167,14 @@ static int compare(struct taking *t, struct lines *now, const struct lines *befo
 
 static int take_lines(struct taking *t, struct err *err)
 {
+    AUTO(arena_close) struct arena *arena = NULL;
     struct lines now = {0}, before;
     struct answer a;
 
-    if (ask(t, &report_images, &a, err) != 0)
+    if (ask(t, &report_images, &a, &arena, err) != 0)
         return -1;
-    now.list = arena_array(t->arena, a.rows->row_count, sizeof(*now.list), err);
-    if (now.list == NULL || read_lines(t->reader, &before.list, &before.count, t->arena, err) != 0)
+    now.list = arena_array(arena, a.rows->row_count, sizeof(*now.list), err);
+    if (now.list == NULL || read_lines(t->reader, &before.list, &before.count, arena, err) != 0)
         return -1;
     for (size_t i = 0; i < a.rows->row_count; i++) {
         struct survey_line line = line_of(a.rows, i);
@@ -173,10 +209,13 @@ static int add_figures(struct taking *t, const char *report, const struct sheet 
 
     for (size_t i = 0; i < s->row_count * s->column_count; i++) {
         const struct sheet_column *column = &s->columns[i % s->column_count];
+        const char *item = item_of(s, i / s->column_count);
         struct survey_figure *list;
 
         if (!is_figure(column, &s->cells[i]))
             continue;
+        if (keep_text(t, &item, err) != 0)
+            return -1;
         list =
             fleet_room(t->arena, (void *)out->figures, out->figure_count, cap, sizeof(*list), err);
         if (list == NULL)
@@ -184,9 +223,27 @@ static int add_figures(struct taking *t, const char *report, const struct sheet 
         out->figures = list;
         list[out->figure_count++] = (struct survey_figure){.report = report,
                                                            .sheet = s->key,
-                                                           .item = item_of(s, i / s->column_count),
+                                                           .item = item,
                                                            .key = column->key,
                                                            .value = s->cells[i].number};
+    }
+    return 0;
+}
+
+/* All sheets of one report that are kept. */
+static int take_report(struct taking *t, const struct report *report, size_t *cap, struct err *err)
+{
+    AUTO(arena_close) struct arena *arena = NULL;
+    struct answer a = {0};
+
+    if (ask(t, report, &a, &arena, err) != 0)
+        return -1;
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+        const struct sheet *s = kept[i].report == report ? find_sheet(&a, kept[i].sheet) : NULL;
+
+        check(s != NULL || kept[i].report != report);
+        if (s != NULL && add_figures(t, report->name, s, cap, err) != 0)
+            return -1;
     }
     return 0;
 }
@@ -194,32 +251,28 @@ static int add_figures(struct taking *t, const char *report, const struct sheet 
 static int take_figures(struct taking *t, struct err *err)
 {
     const struct report *last = NULL;
-    struct answer a = {0};
     size_t cap = 0;
 
     for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
-        const struct sheet *s;
-
-        if (kept[i].needs_policy && t->request->policy == NULL)
+        if (kept[i].report == last || (kept[i].needs_policy && t->request->policy == NULL))
             continue;
-        if (kept[i].report != last && ask(t, kept[i].report, &a, err) != 0)
-            return -1;
         last = kept[i].report;
-        s = find_sheet(&a, kept[i].sheet);
-        check(s != NULL);
-        if (add_figures(t, last->name, s, &cap, err) != 0)
+        if (take_report(t, last, &cap, err) != 0)
             return -1;
     }
     return 0;
 }
 
 int survey_take(struct survey_change *out, const struct report_request *request,
-                struct store *reader, struct arena *arena, struct err *err)
+                struct store *reader, size_t memory_max, struct arena *arena, struct err *err)
 {
-    struct taking t = {.request = request, .reader = reader, .arena = arena, .out = out};
+    struct taking t = {
+        .request = request, .reader = reader, .arena = arena, .memory_max = memory_max, .out = out};
 
     *out = (struct survey_change){.at_s = request->now_s, .catalogue = "", .policy = ""};
-    if (take_lines(&t, err) != 0 || take_figures(&t, err) != 0)
-        return err_wrap(err, "survey the fleet");
-    return 0;
+    if (take_lines(&t, err) == 0 && take_figures(&t, err) == 0)
+        return 0;
+    return err->kind == ERR_LIMIT
+               ? err_wrap(err, "survey the fleet in %zu MiB of memory", memory_max >> 20)
+               : err_wrap(err, "survey the fleet");
 }

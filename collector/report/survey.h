@@ -11,8 +11,9 @@
 #include "collector/store/apply_survey.h"
 
 /* Surveys the fleet as it is at request->now_s, with request's catalogue and policy (NULL: none).
- * *out is what differs from the survey before, and lies in `arena`. */
+ * *out is what differs from the survey before, and lies in `arena`. Takes at most `memory_max`
+ * bytes at a time, what `arena` has used before included; ERR_LIMIT where that is not enough. */
 int survey_take(struct survey_change *out, const struct report_request *request,
-                struct store *reader, struct arena *arena, struct err *err);
+                struct store *reader, size_t memory_max, struct arena *arena, struct err *err);
 
 #endif

@@ -21,7 +21,9 @@ enum {
     REST = 50,            /* times as long as a survey took there is none */
 };
 
-#define ARENA_MAX ((size_t)16 << 30) /* as the command's */
+/* Bytes of one survey: three times what the reports of 100,000 hosts and 50,000 images need. More
+ * would be the host's memory, which ingest and the page cache need too (docs/operating.md). */
+#define SURVEY_MEMORY_MAX ((size_t)2 << 30)
 
 struct surveyor {
     uv_loop_t *loop;
@@ -32,8 +34,9 @@ struct surveyor {
     struct store_job job;
     bool busy; /* between the start of the work and the end of the job */
     bool stopping;
-    uint64_t next_ms; /* of the monotonic clock: no survey before */
-    struct err told;  /* the last complaint in the log; no text: there is none to repeat */
+    uint64_t next_ms;   /* of the monotonic clock: no survey before */
+    struct err told;    /* the last complaint in the log; no text: there is none to repeat */
+    bool told_of_files; /* it was of them: they have to be read to end it, else a survey taken */
     void (*on_stopped)(void *arg);
     void *arg;
 
@@ -83,7 +86,7 @@ int surveyor_check(const struct options *options, struct err *err)
     struct report_request request = {0};
     const char *path;
 
-    if (arena_open(&arena, ARENA_MAX, err) != 0)
+    if (arena_open(&arena, SURVEY_MEMORY_MAX, err) != 0)
         return -1;
     return read_files(options, &request, &path, arena, err);
 }
@@ -113,7 +116,7 @@ static int take(struct surveyor *s, struct err *err)
     const char *catalogue;
     int rc;
 
-    if (arena_open(&s->arena, ARENA_MAX, err) != 0 ||
+    if (arena_open(&s->arena, SURVEY_MEMORY_MAX, err) != 0 ||
         read_files(o, &request, &catalogue, s->arena, err) != 0)
         return -1;
     if (begun / 1000000 < s->next_ms)
@@ -121,8 +124,9 @@ static int take(struct surveyor *s, struct err *err)
     s->taken = true;
     if (store_open_reader(&reader, o->db, err) != 0)
         return -1;
-    rc = lend_reader(s, reader) ? survey_take(&s->change, &request, reader, s->arena, err)
-                                : err_set(err, ERR_CANCELED, "the collector stops");
+    rc = lend_reader(s, reader)
+             ? survey_take(&s->change, &request, reader, SURVEY_MEMORY_MAX, s->arena, err)
+             : err_set(err, ERR_CANCELED, "the collector stops");
     lend_reader(s, NULL);
     s->change.catalogue = catalogue;
     s->change.policy = o->policy != NULL ? o->policy : "";
@@ -154,6 +158,7 @@ static void complain(struct surveyor *s, const struct err *err)
     if (strcmp(s->told.text, err->text) == 0)
         return;
     s->told = *err;
+    s->told_of_files = !s->taken;
     log_event(LOG_WARN, "survey-failed", "text", err->text, NULL);
 }
 
@@ -173,7 +178,7 @@ static void rest(struct surveyor *s, const struct err *err)
         complain(s, err);
     if (err == NULL && s->taken)
         tell(s);
-    if (err == NULL)
+    if (err == NULL && (s->taken || s->told_of_files))
         s->told = (struct err){0};
     if (s->taken)
         s->next_ms = clock_mono_ns() / 1000000 + (uint64_t)s->change.took_ms * REST;
