@@ -16,8 +16,9 @@
 #include "collector/census/standing.h"
 #include "collector/census/versions.h"
 
-#define BASES_PLATFORMS_MAX 100 /* told apart; further ones count to the rarest: platforms_list()  \
-                                 */
+#define BASES_PLATFORMS_MAX                                                                        \
+    100 /* told apart; further ones count to the rarest: platforms_list()                          \
+         */
 
 enum bases_by { BASES_BY_CORE, BASES_BY_PARENT, BASES_BY_VERSION, BASES_BY_FAMILY };
 

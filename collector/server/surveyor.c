@@ -21,7 +21,7 @@ enum {
     REST = 50,            /* times as long as a survey took there is none */
 };
 
-/* Bytes of one survey: three times what the reports of 100,000 hosts and 50,000 images need. More
+/* Bytes of one survey: several times what a report of 100,000 hosts and 50,000 images needs. More
  * would be the host's memory, which ingest and the page cache need too (docs/operating.md). */
 #define SURVEY_MEMORY_MAX ((size_t)2 << 30)
 
