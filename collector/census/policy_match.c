@@ -298,62 +298,12 @@ static bool is_older(const struct policy_judge *j, const struct policy_subject *
     return date_s != 0 && j->now_s - date_s > seconds;
 }
 
-static bool has_name(const struct policy_words *patterns, const char *name)
-{
-    for (size_t i = 0; i < patterns->count; i++)
-        if (catalogue_matches_name(patterns->items[i], name))
-            return true;
-    return false;
-}
-
-static const struct policy_origin *find_origin(const struct policy_judge *j,
-                                               const struct policy_origin *list, size_t count,
-                                               uint32_t of, const struct policy_words *patterns,
-                                               bool seen)
-{
-    size_t low = 0, high = count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (list[middle].of < of)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (; low < count && list[low].of == of; low++)
-        if ((seen || list[low].counts) &&
-            has_name(patterns, j->facts->f->names[list[low].name].text))
-            return &list[low];
-    return NULL;
-}
-
-const struct policy_origin *policy_find_origin(const struct policy_judge *j,
-                                               const struct policy_subject *s,
-                                               const struct policy_words *patterns, bool seen,
-                                               bool *of_image)
-{
-    const struct policy_facts *facts = j->facts;
-    const struct policy_origin *found =
-        find_origin(j, facts->image_origins, facts->image_origin_count, s->image, patterns, seen);
-
-    *of_image = found != NULL;
-    for (uint32_t p = 0; found == NULL && p < s->place_count; p++) {
-        uint32_t layer = facts->f->chains[s->places[p]].layer;
-
-        if (layer != FLEET_NONE)
-            found = find_origin(j, facts->layer_origins, facts->layer_origin_count, layer, patterns,
-                                seen);
-    }
-    return found;
-}
-
 static bool origin_holds(const struct policy_judge *j, const struct policy_subject *s,
                          const struct policy_rule *rule, bool seen)
 {
     bool of_image;
 
-    return policy_find_origin(j, s, &rule->origins, seen, &of_image) != NULL;
+    return policy_find_origin(j, s, rule, seen, &of_image) != NULL;
 }
 
 int policy_matches(struct policy_judge *j, const struct policy_subject *s, size_t rule, bool seen,

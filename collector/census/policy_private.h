@@ -49,6 +49,16 @@ struct policy_excusing {
     const struct naming_claim *any, *counting; /* the first; the first that counts, NULL: none */
 };
 
+struct policy_origin_fit {
+    uint32_t of, rule;                          /* sorted by */
+    const struct policy_origin *any, *counting; /* the first; the first that counts, NULL: none */
+};
+
+struct policy_origin_fits {
+    struct policy_origin_fit *list;
+    size_t count, cap;
+};
+
 struct policy_core { /* the lowest boundary of a line that has a name which counts */
     uint32_t chain;
     const struct naming_claim *title;
@@ -93,6 +103,8 @@ struct policy_judge {
     int64_t *made_s, *heard_s; /* by chain: of images that a trusted store names; 0 none */
     const struct policy_core **cores; /* by chain, as they are needed */
     const struct policy_os **systems; /* by layer, the same */
+
+    struct policy_origin_fits image_origins, layer_origins;
 
     struct policy_fit *fits; /* by rule: of the image that is judged */
     bool *rule_matched, *exception_used;
@@ -158,14 +170,19 @@ int policy_find_system(struct policy_judge *j, const struct policy_subject *s,
  * known. */
 int64_t policy_date(const struct policy_judge *j, const struct policy_subject *s);
 
-/* The origin of the image (of_image), or of a layer of it, that has one of the patterns. */
-const struct policy_origin *policy_find_origin(const struct policy_judge *j,
-                                               const struct policy_subject *s,
-                                               const struct policy_words *patterns, bool seen,
-                                               bool *of_image);
-
 /* Whether a text has one of the patterns. */
 bool policy_has(const struct policy_words *words, const char *text);
+
+/* ---- policy_origins.c ------------------------------------------------------------------------ */
+
+/* Finds which origins of each image and layer have a pattern of each rule. */
+int policy_fit_origins(struct policy_judge *j, struct err *err);
+
+/* The origin of the image (of_image), or of a layer of it, that has one of the rule's patterns. */
+const struct policy_origin *policy_find_origin(const struct policy_judge *j,
+                                               const struct policy_subject *s,
+                                               const struct policy_rule *rule, bool seen,
+                                               bool *of_image);
 
 /* ---- policy_text.c --------------------------------------------------------------------------- */
 

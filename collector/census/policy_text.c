@@ -156,7 +156,7 @@ static int add_origin(struct policy_judge *j, struct buf *b, const struct policy
                       const struct policy_rule *rule, bool seen, struct err *err)
 {
     bool of_image;
-    const struct policy_origin *o = policy_find_origin(j, s, &rule->origins, seen, &of_image);
+    const struct policy_origin *o = policy_find_origin(j, s, rule, seen, &of_image);
 
     if (o == NULL)
         return 0;
@@ -309,7 +309,7 @@ const char *policy_seen(struct policy_judge *j, const struct policy_subject *s, 
     buf_init(&b, SENTENCE_MAX);
     if (!j->fits[rule].counting.holds && add_seen_words(j, &b, s, rule, err) != 0)
         return NULL;
-    if (r->origins.count > 0 && policy_find_origin(j, s, &r->origins, false, &of_image) == NULL &&
+    if (r->origins.count > 0 && policy_find_origin(j, s, r, false, &of_image) == NULL &&
         (add_join(&b, err) != 0 || add_origin(j, &b, s, r, true, err) != 0))
         return NULL;
     if ((r->families.count > 0 || r->versions.count > 0) && s->core == NULL &&

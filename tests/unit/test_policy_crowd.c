@@ -34,6 +34,7 @@ struct crowd {
     struct policy_rule rule;
     struct policy_exception exceptions[2];
     struct policy policy;
+    struct policy_origin origins[NAMES]; /* of the layer; none until a rule asks for them */
     bool trusted[IMAGES];
     atomic_bool canceled;
     struct policy_facts facts;
@@ -154,6 +155,8 @@ static int open_judge(struct crowd *c, struct err *why)
     c->facts = (struct policy_facts){.f = &c->fleet,
                                      .catalogue = &c->catalogue,
                                      .lineage = &c->lineage,
+                                     .layer_origins = c->origins,
+                                     .layer_origin_count = c->rule.origins.count > 0 ? NAMES : 0,
                                      .trusted_said = c->trusted,
                                      .canceled = &c->canceled};
     return policy_open(&c->judge, &c->policy, &c->facts, NOW_S, c->arena, why);
@@ -240,6 +243,30 @@ static void a_name_that_does_not_count_excuses_nothing_and_is_told(void **state)
     assert_string_equal(v.seen_as, "registry.example.com/crowd/x7:3 on web-1");
 }
 
+static void of_a_layers_origins_the_first_that_counts_is_kept(void **state)
+{
+    struct crowd *c = *state;
+    struct policy_verdict v;
+    struct err err;
+
+    for (uint32_t n = 0; n < NAMES; n++)
+        c->origins[n] = (struct policy_origin){.of = 0, .name = n, .counts = n >= NAMES / 2};
+    c->rule = (struct policy_rule){.name = "rule", .origins = {&c->word, 1}};
+    c->policy.mode = POLICY_BLACK_LIST;
+    assert_ok(open_judge(c, &err));
+    assert_int_equal(c->judge->layer_origins.count, 1);
+    for (uint32_t i = 0; i < IMAGES; i++)
+        assert_int_equal(judge(c, i).outcome, POLICY_VIOLATION);
+    assert_string_equal(judge(c, 0).evidence,
+                        "a layer of it comes from registry.example.com/crowd/x1500:0");
+    for (uint32_t n = 0; n < NAMES; n++)
+        c->origins[n].counts = false;
+    assert_ok(open_judge(c, &err));
+    v = judge(c, IMAGES - 1);
+    assert_int_equal(v.outcome, POLICY_ACCEPTED);
+    assert_string_equal(v.seen_as, "a layer of it comes from registry.example.com/crowd/x0:0");
+}
+
 static void judging_ends_where_it_is_canceled(void **state)
 {
     struct crowd *c = *state;
@@ -263,6 +290,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_exception_by_id_is_of_that_image_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(a_name_that_does_not_count_excuses_nothing_and_is_told,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(of_a_layers_origins_the_first_that_counts_is_kept, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(judging_ends_where_it_is_canceled, setup, teardown),
     };
 
