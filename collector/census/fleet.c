@@ -51,6 +51,16 @@ const char *fleet_label(const struct fleet_host *host, const char *key)
     return NULL;
 }
 
+bool fleet_layer_empty_tar(const struct fleet *f, uint32_t layer)
+{
+    if (layer == FLEET_NONE)
+        return false;
+    for (size_t i = 0; i < sizeof(empty_diffs) / sizeof(empty_diffs[0]); i++)
+        if (memcmp(f->layers[layer].diff.bytes, empty_diffs[i], DIGEST_BYTES) == 0)
+            return true;
+    return false;
+}
+
 bool fleet_layer_empty(const struct fleet *f, uint32_t layer)
 {
     const struct fleet_layer *l;
@@ -58,10 +68,8 @@ bool fleet_layer_empty(const struct fleet *f, uint32_t layer)
     if (layer == FLEET_NONE)
         return false;
     l = &f->layers[layer];
-    for (size_t i = 0; i < sizeof(empty_diffs) / sizeof(empty_diffs[0]); i++)
-        if (memcmp(l->diff.bytes, empty_diffs[i], DIGEST_BYTES) == 0)
-            return true;
-    return l->files == 0 && l->directories >= 0 && l->directories <= 1;
+    return (l->files == 0 && l->directories >= 0 && l->directories <= 1) ||
+           fleet_layer_empty_tar(f, layer);
 }
 
 struct fleet_presence *fleet_presence_in(const struct fleet *f, const struct fleet_store *s,

@@ -64,6 +64,8 @@ struct fleet_layer {
     int64_t id;
     struct digest diff;
     enum fleet_fact_state state;
+    uint32_t said_by; /* reported: the host that says that it has an os-release, or no file;
+                         FLEET_NONE */
     int64_t content_bytes, nominal_bytes, files, directories;
     const char *os_release; /* text of the file, "" none, NULL not known */
     uint32_t base_layers; /* that it says lie below it (EVIDENCE_CONTENT_MANIFEST); 0 not said, and
@@ -130,6 +132,8 @@ struct fleet_evidence { /* runs of one image, by source, then seq */
     struct digest digest;  /* manifest or index that it names; zero: none given */
     struct digest top;     /* diffID of the base's uppermost layer; zero: none given */
     int64_t layers;        /* how many of the lowest layers are the base's; FLEET_UNKNOWN */
+    struct fleet_run said; /* of what manifests say: who lists the image with one that says so, in
+                              evidence_said */
 };
 
 struct fleet_name {
@@ -223,12 +227,13 @@ struct fleet {
     struct fleet_container *containers;
     struct fleet_space *spaces;
     struct fleet_evidence *evidence;
+    uint32_t *evidence_said; /* indices of said */
     struct fleet_said *said;
     struct fleet_said_digest *said_digests;
     size_t host_count, store_count, layer_count, chain_count, image_count, name_count;
     size_t presence_count, place_name_count, repo_digest_count, past_name_count;
     size_t exception_count, measured_count, container_count, space_count;
-    size_t evidence_count, said_count, said_digest_count;
+    size_t evidence_count, evidence_said_count, said_count, said_digest_count;
 };
 
 #define FLEET_FIRST_ROOM ((size_t)64) /* items of a list that was empty; then it doubles */
@@ -254,6 +259,9 @@ static inline int64_t fleet_nominal(const struct fleet *f, uint32_t layer)
 /* Whether the layer holds nothing at all: it is said to, or is one of the well-known empty tars. A
  * layer of which nothing is known counts as not empty. */
 bool fleet_layer_empty(const struct fleet *f, uint32_t layer);
+
+/* Whether it is one of these tars: nobody's word is needed for that. */
+bool fleet_layer_empty_tar(const struct fleet *f, uint32_t layer);
 
 /* The image's presence in this store, or NULL. */
 struct fleet_presence *fleet_presence_in(const struct fleet *f, const struct fleet_store *s,

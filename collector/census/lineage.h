@@ -137,6 +137,31 @@ int lineage_explain(struct lineage_story *out, const struct lineage *l, const st
                     const struct catalogue *c, uint32_t image, struct arena *arena,
                     struct err *err);
 
+/* ---- declarations by some words alone ---------------------------------------------------------
+ */
+
+/* Whose words count where not everybody's do. */
+struct lineage_counting {
+    const bool *said;     /* parallel to the fleet's `said` */
+    const bool *images;   /* what is known of the image's layers counts */
+    const bool *chains;   /* the chain has a name that counts */
+    const bool *evidence; /* it is said by somebody who counts */
+};
+
+/* Looks up anew whom declarations name. By these words alone a name never contradicts one: another
+ * version may be meant. Only from an image that has a name which counts is anything inherited. What
+ * `counting` points to must stay as long as `out` is used. In `arena`. */
+int lineage_count_only(const struct lineage_facts **out, const struct lineage *l,
+                       const struct fleet *f, const struct catalogue *c,
+                       const struct lineage_counting *counting, struct arena *arena,
+                       struct err *err);
+
+/* The outcome of one row of evidence. */
+enum lineage_outcome lineage_outcome_by(const struct lineage_facts *l, uint32_t evidence);
+/* Why, as a sentence in `arena`; NULL on failure. */
+const char *lineage_why_by(const struct lineage_facts *l, uint32_t evidence, struct arena *arena,
+                           struct err *err);
+
 /* ---- families and versions ------------------------------------------------------------------- */
 
 /* What kind of thing a core build is. */

@@ -42,6 +42,8 @@ static uint32_t ends_of(const struct lineage_facts *l, uint32_t evidence)
     const struct fleet_evidence *e = &l->f->evidence[evidence];
     const struct fleet_image *image = &l->f->images[e->image];
 
+    if (l->only != NULL && !l->only->evidence[evidence])
+        return FLEET_NONE;
     return lineage_declares(e) && l->is_called[e->image] && naming_has_line(image, l->known_at_s)
                ? naming_top(image)
                : FLEET_NONE;

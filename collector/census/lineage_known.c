@@ -167,12 +167,14 @@ static int add_said(struct lineage_facts *l, const struct words *w, const uint32
 {
     const struct fleet *f = l->f;
     const struct fleet_said *said = &f->said[index];
-    bool is_firm = naming_is_firm(l->naming, f, index, l->known_at_s);
+    bool is_firm = l->only != NULL || naming_is_firm(l->naming, f, index, l->known_at_s);
     bool by_root = naming_is_known(&said->root, l->known_at_s);
     struct lineage_holder holder = {.image = said->image,
                                     .entry = FLEET_NONE,
                                     .store = by_root ? said->root.store : said->user.store};
 
+    if (l->only != NULL && !(l->only->said[index] && l->only->images[said->image]))
+        return 0;
     if ((!is_firm && !naming_is_known(&said->user, l->known_at_s)) ||
         !naming_has_line(&f->images[said->image], l->known_at_s))
         return 0;
@@ -221,7 +223,8 @@ static int add_image(struct lineage_facts *l, const struct words *w, uint32_t in
 {
     const struct fleet_image *image = &l->f->images[index];
 
-    if (w->digest_count == 0 || !naming_has_line(image, l->known_at_s))
+    if (w->digest_count == 0 || !naming_has_line(image, l->known_at_s) ||
+        (l->only != NULL && !l->only->images[index]))
         return 0;
     return add_holder(l,
                       (struct lineage_holder){.key = find_digest(w, &image->digest),

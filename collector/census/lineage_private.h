@@ -53,6 +53,7 @@ struct lineage_facts {
     const struct fleet *f;
     const struct catalogue *c;
     const struct naming *naming;
+    const struct lineage_counting *only; /* whose words count; NULL: everybody's */
     int64_t known_at_s;
     struct arena *arena;
     struct lineage *out;
@@ -94,7 +95,7 @@ static inline bool lineage_declares(const struct fleet_evidence *e)
 /* Whether a chain has a name that names it. */
 static inline bool lineage_is_named(const struct lineage_facts *l, uint32_t chain)
 {
-    return l->naming->strength[chain] >= NAME_TAG;
+    return l->only != NULL ? l->only->chains[chain] : l->naming->strength[chain] >= NAME_TAG;
 }
 
 /* ---- one declaration (lineage_declared.c) ---------------------------------------------------- */

@@ -169,6 +169,10 @@ static const char *why_nobody(const struct lineage_teller *t, const struct linea
 {
     struct lowest low = lowest(j->boundary);
 
+    if (t->l->only != NULL)
+        return "Nobody whose word counts holds what it names: no trusted store, and no entry of "
+               "the "
+               "catalogue.";
     if (j->boundary == 0)
         return "Nobody holds what it names: no host, and no entry of the catalogue.";
     return say(t, err, "Nobody holds what it names; by its word the %s %s the base's.", low.layers,

@@ -123,7 +123,7 @@ static bool begin(const struct names *n, size_t index, struct naming_draft *out)
                                  .said = (uint32_t)index};
     if (n->trusted_said != NULL && n->trusted_said[index]) {
         out->claim.strength = NAME_TRUSTED;
-        out->claim.for_policy = true;
+        out->claim.for_policy = naming_is_proven(n->f, n->c, image);
     }
     return true;
 }

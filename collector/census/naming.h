@@ -20,7 +20,8 @@
  * ones "as of" the day when the fleet first saw them so. The newest is the one that was made last;
  * where one of them has no date that can be believed, the one that the fleet heard of last so.
  *
- * For policy only names count that are trusted by the catalogue or a trusted store: `for_policy`.
+ * For policy only names count of the catalogue or a trusted store, of images whose layers are
+ * proven (naming_is_proven()): `for_policy`.
  *
  * Threads: pure.
  */

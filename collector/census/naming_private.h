@@ -63,6 +63,14 @@ void naming_platform_parse(struct naming_platform *out, const char *text);
 /* Whether an image is of a platform written so ("" is none). */
 bool naming_is_platform(const struct fleet_image *image, const char *text);
 
+/* Whether a store of root's there is trusted to name: then the host's own words are, too. */
+bool naming_trusts_host(const struct fleet *f, const struct catalogue *c, uint32_t host);
+
+/* Whether the image's layers are more than the word of somebody who does not count: its config
+ * proves itself, a second host has told the same, or a host told it that is trusted to name. */
+bool naming_is_proven(const struct fleet *f, const struct catalogue *c,
+                      const struct fleet_image *image);
+
 /* Whether the host's words count at `known_at_s` (0: always). */
 static inline bool naming_is_known(const struct fleet_first *first, int64_t known_at_s)
 {

@@ -46,7 +46,8 @@ int policy_open(struct policy_judge **out, const struct policy *policy,
     j->exception_used = arena_array(arena, policy->exception_count, sizeof(bool), err);
     j->verdicts = arena_alloc(arena, sizeof(*j->verdicts), err);
     if (j->cores == NULL || j->systems == NULL || j->fits == NULL || j->rule_matched == NULL ||
-        j->exception_used == NULL || j->verdicts == NULL || policy_find_words(j, err) != 0 ||
+        j->exception_used == NULL || j->verdicts == NULL || policy_find_trusted(j, err) != 0 ||
+        policy_find_words(j, err) != 0 || policy_doubts_open(j, err) != 0 ||
         policy_find_exceptions(j, err) != 0 || policy_fit_origins(j, err) != 0 ||
         policy_scopes_open(j, err) != 0)
         return -1;

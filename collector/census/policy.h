@@ -8,20 +8,25 @@
  * from the core build up, and the image itself. All kinds of conditions of a rule must hold, each
  * by one of its values.
  *
- * A declared base is unverified where the image itself declares one by name or digest and lineage
- * finds that unverifiable, and none that it confirms. On a white list such an image needs two
- * things: a rule that accepts its line, and one that accepts its declaration (`unverified`), which
- * may be the same. A rule that asks for nothing but that accepts no line: anybody can declare
- * something.
+ * A declared base is unverified where the image itself declares one by name or digest that nothing
+ * which counts verifies, and none that is confirmed so: lineage's rules over the words that count
+ * alone (lineage_count_only()). One that these contradict leaves it to the layers. On a white list
+ * such an image needs two things: a rule that accepts its line, and one that accepts its
+ * declaration (`unverified`), which may be the same. A rule that asks for nothing but that accepts
+ * no line: anybody can declare something.
  *
  * A name counts only from the catalogue or from a store that is trusted to name (naming.h,
  * for_policy), for accepting and for rejecting; any other is told beside the verdict as "seen as"
  * and changes none. A family accepts only a core build that has a name which counts; it rejects by
- * os-release alone, of any layer. What an image itself may be named counts in the same way.
+ * os-release alone, of any layer. What is told of a layer, its os-release or that it is empty,
+ * counts when two hosts tell the same, or one that is trusted to name. What an image itself may be
+ * named counts in the same way.
  *
  * Names, digests and chains that one rule asks for must stand at one place of the line. An image's
- * ID and chainIDs are its content; that a manifest is of an image, and where something comes from,
- * is a store's word like a name: it counts from a trusted one (manifests also from the catalogue).
+ * ID and chainIDs are its content, if its config proves itself or is confirmed; else its ID and
+ * names stand for no layers of others. That a manifest is of an image, and where something comes
+ * from, is a store's word like a name: it counts from a trusted one (manifests also from the
+ * catalogue).
  *
  * The core build is the lowest chain with a name that counts, whatever else lineage takes for it:
  * else anybody's tag could move it. An image's own chain is one only in the catalogue, below

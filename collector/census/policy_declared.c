@@ -6,9 +6,14 @@
 #include "common/cleanup.h"
 #include "common/imageref.h"
 
-#define STORY_MEMORY_MAX ((size_t)64 << 20) /* bytes, for what lineage tells of one image */
-
 enum { SENTENCE_MAX = 4 << 10, SHORT_DIGEST = 12 };
+
+struct policy_doubts {
+    struct lineage_counting counting;
+    const struct lineage_facts *lineage; /* who is known by what is declared, by words that count */
+    bool *evidence;                      /* it is said by one who counts */
+    const char **texts; /* by image; "" there is none, NULL: nobody has asked yet */
+};
 
 /* The base as the declaration names it. */
 static int add_base(struct buf *b, const struct fleet_evidence *e, struct err *err)
@@ -24,57 +29,118 @@ static int add_base(struct buf *b, const struct fleet_evidence *e, struct err *e
 }
 
 /* `why` is a sentence of its own, which goes on here. */
-static const char *tell(struct policy_judge *j, const struct lineage_declaration *d,
+static const char *tell(struct policy_judge *j, const struct fleet_evidence *e, const char *why,
                         struct err *err)
 {
-    size_t len = strlen(d->why);
+    size_t len = strlen(why);
     AUTO(buf_close) struct buf b;
 
     buf_init(&b, SENTENCE_MAX);
-    if (len > 0 && d->why[len - 1] == '.')
+    if (len > 0 && why[len - 1] == '.')
         len--;
-    if (buf_add_str(&b, "its declared base is ", err) != 0 || add_base(&b, d->evidence, err) != 0 ||
+    if (buf_add_str(&b, "its declared base is ", err) != 0 || add_base(&b, e, err) != 0 ||
         buf_add_str(&b, ", which nothing verifies", err) != 0)
         return NULL;
-    if (len > 0 && buf_printf(&b, err, "; %c%.*s", tolower((unsigned char)d->why[0]), (int)len - 1,
-                              d->why + 1) != 0)
+    if (len > 0 &&
+        buf_printf(&b, err, "; %c%.*s", tolower((unsigned char)why[0]), (int)len - 1, why + 1) != 0)
         return NULL;
     return arena_text(j->arena, buf_str(&b), b.len, err);
 }
+
+/* ---- whose word it is ------------------------------------------------------------------------ */
+
+/* Anybody can write a manifest for another's image, and attest anything about a manifest. So an
+ * annotation counts where a trusted store lists the image with that manifest, and provenance, of
+ * which no signature was checked, not at all. Of a layer's content manifest one host may have told,
+ * also where a second one confirmed all else. */
+static bool is_said_by_one_who_counts(const struct policy_judge *j, const struct fleet_evidence *e)
+{
+    if (e->source == EVIDENCE_PROVENANCE || e->source == EVIDENCE_CONTENT_MANIFEST)
+        return false;
+    if (e->source != EVIDENCE_ANNOTATION)
+        return true;
+    for (uint32_t i = 0; i < e->said.count; i++)
+        if (j->said_counts[j->facts->f->evidence_said[e->said.first + i]])
+            return true;
+    return false;
+}
+
+int policy_doubts_open(struct policy_judge *j, struct err *err)
+{
+    const struct policy_facts *facts = j->facts;
+    size_t count = facts->f->evidence_count;
+    struct policy_doubts *d;
+
+    if (!j->asks_declared)
+        return 0;
+    d = arena_alloc(j->arena, sizeof(*d), err);
+    if (d == NULL)
+        return -1;
+    d->evidence = arena_array(j->arena, count, sizeof(bool), err);
+    d->texts = arena_array(j->arena, facts->f->image_count, sizeof(*d->texts), err);
+    if (d->evidence == NULL || d->texts == NULL)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        d->evidence[i] = is_said_by_one_who_counts(j, &facts->f->evidence[i]);
+    d->counting = (struct lineage_counting){.said = j->said_counts,
+                                            .images = j->image_counts,
+                                            .chains = j->counts,
+                                            .evidence = d->evidence};
+    j->doubts = d;
+    return lineage_count_only(&d->lineage, facts->lineage, facts->f, facts->catalogue, &d->counting,
+                              j->arena, err);
+}
+
+/* ---- what comes of it ------------------------------------------------------------------------ */
 
 static bool names_a_base(const struct fleet_evidence *e)
 {
     return e->role == EVIDENCE_OF_BASE && (e->reference[0] != '\0' || !digest_is_zero(&e->digest));
 }
 
-static int find_doubt(struct policy_judge *j, uint32_t image, const char **out, struct err *err)
+/* The first row that nothing verifies; FLEET_NONE where there is none, or one is confirmed. */
+static uint32_t find_doubt(const struct policy_judge *j, uint32_t image)
 {
-    const struct policy_facts *facts = j->facts;
-    AUTO(arena_close) struct arena *arena = NULL;
-    struct lineage_story story;
+    const struct fleet_run *run = &j->facts->f->images[image].evidence;
+    uint32_t found = FLEET_NONE;
 
-    if (arena_open(&arena, STORY_MEMORY_MAX, err) != 0 ||
-        lineage_explain(&story, facts->lineage, facts->f, facts->catalogue, image, arena, err) != 0)
-        return -1;
-    for (size_t i = 0; i < story.declaration_count; i++) {
-        const struct lineage_declaration *d = &story.declarations[i];
+    for (uint32_t i = run->first; i < run->first + run->count; i++) {
+        const struct fleet_evidence *e = &j->facts->f->evidence[i];
+        enum lineage_outcome outcome;
 
-        if (d->outcome != OUTCOME_UNVERIFIABLE || !names_a_base(d->evidence))
+        if (e->role != EVIDENCE_OF_BASE || e->source == EVIDENCE_HISTORY || !j->doubts->evidence[i])
             continue;
-        *out = tell(j, d, err);
-        return *out != NULL ? 0 : -1;
+        outcome = lineage_outcome_by(j->doubts->lineage, i);
+        if (outcome == OUTCOME_CONFIRMED)
+            return FLEET_NONE;
+        if (outcome == OUTCOME_UNVERIFIABLE && found == FLEET_NONE && names_a_base(e))
+            found = i;
     }
-    return 0;
+    return found;
 }
 
 int policy_doubt(struct policy_judge *j, uint32_t image, const char **out, struct err *err)
 {
-    const struct lineage_image *l = &j->facts->lineage->images[image];
+    static const char no_doubt[] = "";
+    const char **text, *why;
+    uint32_t found;
 
     *out = NULL;
-    return j->asks_declared && l->unverifiable > 0 && l->confirmed == 0
-               ? find_doubt(j, image, out, err)
-               : 0;
+    if (j->doubts == NULL || !j->facts->lineage->images[image].known)
+        return 0;
+    text = &j->doubts->texts[image];
+    if (*text == NULL) {
+        found = find_doubt(j, image);
+        *text = no_doubt;
+        if (found != FLEET_NONE) {
+            why = lineage_why_by(j->doubts->lineage, found, j->arena, err);
+            *text = why != NULL ? tell(j, &j->facts->f->evidence[found], why, err) : NULL;
+        }
+    }
+    if (*text == NULL)
+        return -1;
+    *out = *text != no_doubt ? *text : NULL;
+    return 0;
 }
 
 bool policy_is_unconfirmed(const struct fleet_image *image)

@@ -41,14 +41,15 @@ const struct policy_os *policy_system(struct policy_judge *j, uint32_t layer, st
     return os;
 }
 
-/* The uppermost os-release of the line up to the chain. */
+/* The uppermost os-release that counts of the line up to the chain. */
 static const struct policy_os *system_under(struct policy_judge *j, uint32_t chain, struct err *err)
 {
     const struct fleet_chain *chains = j->facts->f->chains;
     const struct policy_os *os = policy_system(j, FLEET_NONE, err);
 
     for (; chain != FLEET_NONE && os != NULL && os->family[0] == '\0'; chain = chains[chain].parent)
-        os = policy_system(j, chains[chain].layer, err);
+        if (policy_layer_counts(j, chains[chain].layer))
+            os = policy_system(j, chains[chain].layer, err);
     return os;
 }
 
@@ -153,11 +154,12 @@ static bool own_chain_is_core(const struct policy_judge *j, const struct fleet_i
     for (uint32_t p = 0; p < image->chain_count; p++) {
         uint32_t layer = f->chains[image->chains[p]].layer;
 
-        if (layer != FLEET_NONE && fleet_layer_empty(f, layer))
+        if (policy_layer_empty(j, layer))
             continue;
         filled++;
-        has_system = has_system || (layer != FLEET_NONE && f->layers[layer].os_release != NULL &&
-                                    f->layers[layer].os_release[0] != '\0');
+        has_system =
+            has_system || (policy_layer_counts(j, layer) && f->layers[layer].os_release != NULL &&
+                           f->layers[layer].os_release[0] != '\0');
     }
     return filled == 1 && has_system;
 }
@@ -240,15 +242,14 @@ int policy_look(struct policy_judge *j, uint32_t image, struct policy_subject *o
     }
     for (uint32_t p = 0; p < i->chain_count; p++)
         look_at_place(j, i->chains[p]);
-    if (i->chain_count == 0)
-        look_at_place(j, (uint32_t)j->facts->f->chain_count + image);
+    look_at_place(j, (uint32_t)j->facts->f->chain_count + image);
     return find_core(j, out, err) == 0 ? policy_doubt(j, image, &out->doubt, err) : -1;
 }
 
 /* ---- the other conditions -------------------------------------------------------------------- */
 
 int policy_find_system(struct policy_judge *j, const struct policy_subject *s,
-                       const struct policy_rule *rule, uint32_t *out, struct err *err)
+                       const struct policy_rule *rule, bool seen, uint32_t *out, struct err *err)
 {
     *out = FLEET_NONE;
     for (uint32_t p = 0; p < s->place_count; p++) {
@@ -257,7 +258,7 @@ int policy_find_system(struct policy_judge *j, const struct policy_subject *s,
 
         if (os == NULL)
             return -1;
-        if (os->family[0] != '\0' &&
+        if (os->family[0] != '\0' && (seen || policy_layer_counts(j, layer)) &&
             (rule->families.count == 0 || policy_has(&rule->families, os->family)) &&
             (rule->versions.count == 0 || policy_has(&rule->versions, os->version))) {
             *out = layer;
@@ -267,8 +268,8 @@ int policy_find_system(struct policy_judge *j, const struct policy_subject *s,
     return 0;
 }
 
-/* To accept, a name that counts must stand behind the family. To reject, an os-release is enough,
- * also one that a layer above put over the base's. */
+/* To accept, a name that counts must stand behind the family. To reject, an os-release that counts
+ * is enough, also one that a layer above put over the base's. */
 static int family_holds(struct policy_judge *j, const struct policy_subject *s,
                         const struct policy_rule *rule, bool seen, bool *out, struct err *err)
 {
@@ -279,7 +280,7 @@ static int family_holds(struct policy_judge *j, const struct policy_subject *s,
            (rule->versions.count == 0 || policy_has(&rule->versions, s->core->version));
     if (*out || (rule->accept && !seen))
         return 0;
-    if (policy_find_system(j, s, rule, &layer, err) != 0)
+    if (policy_find_system(j, s, rule, seen, &layer, err) != 0)
         return -1;
     *out = layer != FLEET_NONE;
     return 0;

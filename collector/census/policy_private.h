@@ -16,7 +16,8 @@ enum policy_kind { WORD_OF_BASE = 1, WORD_OF_DIGEST = 2, WORD_OF_CHAIN = 4 };
 enum { POLICY_SEEN_MAX = 3 };
 
 struct policy_word {
-    uint32_t place; /* chain; of an image without known layers: the number of chains + the image */
+    uint32_t place; /* chain; of an image whose layers are not known, or are the word of somebody
+                       who does not count: the number of chains + the image */
     uint32_t rule;
     enum policy_kind kind;
     bool counts;
@@ -80,6 +81,7 @@ struct policy_subject {
     const char *doubt; /* the sentence on its declared base; NULL: none is unverified */
 };
 
+struct policy_doubts;
 struct policy_verdicts;
 struct policy_scopes;
 
@@ -99,10 +101,14 @@ struct policy_judge {
     struct digest *excepted_ids;   /* by exception: the image's ID; zero: it is by name */
     unsigned *asked;               /* by rule: the kinds of words that it asks for */
     bool asks_declared;            /* it matters whether declared bases are verified */
+    bool *host_counts;             /* by host: a store of root's there is trusted to name */
+    bool *image_counts;            /* by image: its layers are proven, or a trusted host's word */
+    bool *said_counts;             /* parallel to the fleet's `said`: a trusted store says so */
     bool *counts, *carries;    /* by chain: it has a name that counts; one that stands on it has */
     int64_t *made_s, *heard_s; /* by chain: of images that a trusted store names; 0 none */
     const struct policy_core **cores; /* by chain, as they are needed */
     const struct policy_os **systems; /* by layer, the same */
+    struct policy_doubts *doubts;     /* NULL: nobody asks */
 
     struct policy_origin_fits image_origins, layer_origins;
 
@@ -121,7 +127,7 @@ static inline bool policy_claim_counts(const struct naming_claim *claim)
 }
 
 /* Finds the words of every rule in the fleet, as many as are kept of each, and which chains have
- * names that count. */
+ * names that count; after policy_find_trusted(). */
 int policy_find_words(struct policy_judge *j, struct err *err);
 
 /* ---- policy_kept.c --------------------------------------------------------------------------- */
@@ -133,6 +139,18 @@ void policy_keep(struct policy_judge *j, uint32_t rule, const struct naming_clai
 
 /* Of sorted words, drops those beyond what is kept. */
 void policy_thin_words(struct policy_judge *j);
+
+/* ---- policy_layers.c ------------------------------------------------------------------------- */
+
+/* Finds out of whom it counts what they tell of layers and configs. */
+int policy_find_trusted(struct policy_judge *j, struct err *err);
+
+/* Whether it counts what is told of the layer (os-release, emptiness): two hosts told the same, or
+ * one that is trusted to name. */
+bool policy_layer_counts(const struct policy_judge *j, uint32_t layer);
+
+/* Whether the layer holds nothing, by what counts. */
+bool policy_layer_empty(const struct policy_judge *j, uint32_t layer);
 
 /* ---- policy_match.c -------------------------------------------------------------------------- */
 
@@ -159,12 +177,14 @@ bool policy_accepts_doubt(const struct policy_judge *j, const struct policy_subj
 int policy_why_not(struct policy_judge *j, const struct policy_subject *s, size_t rule,
                    const char **out, struct err *err);
 
-/* The ID and VERSION_ID of a layer's os-release; "" none known. NULL on failure. */
+/* The ID and VERSION_ID of a layer's os-release, whether it counts or not; "" none known. NULL on
+ * failure. */
 const struct policy_os *policy_system(struct policy_judge *j, uint32_t layer, struct err *err);
 
-/* The lowest layer of the image whose os-release has the family and version; FLEET_NONE none. */
+/* The lowest layer of the image whose os-release counts (with `seen`, any) and has the family and
+ * version; FLEET_NONE none. */
 int policy_find_system(struct policy_judge *j, const struct policy_subject *s,
-                       const struct policy_rule *rule, uint32_t *out, struct err *err);
+                       const struct policy_rule *rule, bool seen, uint32_t *out, struct err *err);
 
 /* How old the core build is at least: its own date, else that of the image, which is younger. 0 not
  * known. */
@@ -208,6 +228,9 @@ const char *policy_claim_text(struct policy_judge *j, const struct naming_claim 
                               struct err *err);
 
 /* ---- policy_declared.c ----------------------------------------------------------------------- */
+
+/* Gets ready to judge declarations, after policy_find_words(); nothing where nobody asks. */
+int policy_doubts_open(struct policy_judge *j, struct err *err);
 
 /* Whether what the rule says of the unknown (its core build, its declaration) is so, and why not.
  */

@@ -115,24 +115,30 @@ static int add_unknown(struct policy_judge *j, struct buf *b, const struct polic
                        err);
 }
 
+static bool core_fits(const struct policy_subject *s, const struct policy_rule *rule)
+{
+    return s->core != NULL &&
+           (rule->families.count == 0 || policy_has(&rule->families, s->core->family)) &&
+           (rule->versions.count == 0 || policy_has(&rule->versions, s->core->version));
+}
+
 static int add_family(struct policy_judge *j, struct buf *b, const struct policy_subject *s,
-                      const struct policy_rule *rule, struct err *err)
+                      const struct policy_rule *rule, bool seen, struct err *err)
 {
     const struct policy_os *os;
     char hex[DIGEST_HEX + 1];
     uint32_t layer;
 
-    if (s->core != NULL &&
-        (rule->families.count == 0 || policy_has(&rule->families, s->core->family)) &&
-        (rule->versions.count == 0 || policy_has(&rule->versions, s->core->version)))
+    if (core_fits(s, rule))
         return buf_printf(b, err, "its core build is %s %s", s->core->family, s->core->version);
-    if (policy_find_system(j, s, rule, &layer, err) != 0)
+    if (policy_find_system(j, s, rule, seen, &layer, err) != 0)
         return -1;
     os = policy_system(j, layer, err);
     if (os == NULL || layer == FLEET_NONE)
         return os == NULL ? -1 : 0;
-    return buf_printf(b, err, "the os-release of layer %.*s says %s %s", DIGEST_SHORT,
-                      digest_hex(&j->facts->f->layers[layer].diff, hex), os->family, os->version);
+    return buf_printf(b, err, "the os-release of layer %.*s says %s %s%s", DIGEST_SHORT,
+                      digest_hex(&j->facts->f->layers[layer].diff, hex), os->family, os->version,
+                      policy_layer_counts(j, layer) ? "" : ", on one host's word");
 }
 
 static int add_age(struct policy_judge *j, struct buf *b, const struct policy_subject *s,
@@ -180,7 +186,7 @@ const char *policy_evidence(struct policy_judge *j, const struct policy_subject 
         (add_join(&b, err) != 0 || buf_add_str(&b, s->doubt, err) != 0))
         return NULL;
     if ((r->families.count > 0 || r->versions.count > 0) &&
-        (add_join(&b, err) != 0 || add_family(j, &b, s, r, err) != 0))
+        (add_join(&b, err) != 0 || add_family(j, &b, s, r, false, err) != 0))
         return NULL;
     if (r->older_than_s != 0 && (add_join(&b, err) != 0 || add_age(j, &b, s, err) != 0))
         return NULL;
@@ -283,8 +289,8 @@ static int add_seen_words(struct policy_judge *j, struct buf *b, const struct po
     uint32_t own = (uint32_t)j->facts->f->chain_count + s->image;
     int shown = 0;
 
-    for (uint32_t p = 0; p < s->place_count || (p == 0 && s->place_count == 0); p++) {
-        const struct fleet_run *run = &j->words_of[s->place_count > 0 ? s->places[p] : own];
+    for (uint32_t p = 0; p <= s->place_count; p++) {
+        const struct fleet_run *run = &j->words_of[p < s->place_count ? s->places[p] : own];
 
         for (uint32_t i = 0; i < run->count && shown < POLICY_SEEN_MAX; i++) {
             const struct policy_word *w = &j->words[run->first + i];
@@ -312,8 +318,8 @@ const char *policy_seen(struct policy_judge *j, const struct policy_subject *s, 
     if (r->origins.count > 0 && policy_find_origin(j, s, r, false, &of_image) == NULL &&
         (add_join(&b, err) != 0 || add_origin(j, &b, s, r, true, err) != 0))
         return NULL;
-    if ((r->families.count > 0 || r->versions.count > 0) && s->core == NULL &&
-        (add_join(&b, err) != 0 || add_family(j, &b, s, r, err) != 0))
+    if ((r->families.count > 0 || r->versions.count > 0) && !core_fits(s, r) &&
+        (add_join(&b, err) != 0 || add_family(j, &b, s, r, true, err) != 0))
         return NULL;
     return keep(j, &b, err);
 }

@@ -142,7 +142,7 @@ static const struct fleet_first *first_of(const struct policy_judge *j,
     return naming_is_known(&said->user, known_at_s) ? &said->user : NULL;
 }
 
-static bool said_by_trusted(const struct policy_judge *j, size_t said)
+static bool is_said_by_trusted(const struct policy_judge *j, size_t said)
 {
     const struct policy_facts *facts = j->facts;
     const struct fleet_first *first[] = {&facts->f->said[said].root, &facts->f->said[said].user};
@@ -162,10 +162,12 @@ static bool said_by_trusted(const struct policy_judge *j, size_t said)
 
 /* Layers that hold nothing are no boundary, whatever they are called: all images could begin with
  * them. */
-static bool is_blank(const struct fleet *f, uint32_t chain)
+static bool is_blank(const struct policy_judge *j, uint32_t chain)
 {
+    const struct fleet *f = j->facts->f;
+
     for (; chain != FLEET_NONE; chain = f->chains[chain].parent)
-        if (f->chains[chain].layer == FLEET_NONE || !fleet_layer_empty(f, f->chains[chain].layer))
+        if (!policy_layer_empty(j, f->chains[chain].layer))
             return false;
     return true;
 }
@@ -221,7 +223,7 @@ static int add_claims(struct policy_judge *j, const struct search *s, struct err
 
         if (policy_go_on(j, err) != 0)
             return -1;
-        if (claim->chain == FLEET_NONE || is_blank(j->facts->f, claim->chain))
+        if (claim->chain == FLEET_NONE || is_blank(j, claim->chain))
             continue;
         if (policy_claim_counts(claim))
             mark_counting(j, claim->chain);
@@ -248,16 +250,19 @@ static int add_digest(struct policy_judge *j, const struct search *s, uint32_t p
     return 0;
 }
 
-/* Where an image ends. */
-static uint32_t place_of(const struct fleet *f, uint32_t image)
+/* Where an image ends. One whose layers are the word of somebody who does not count says nothing of
+ * what else lies there: it has a place of its own. */
+static uint32_t place_of(const struct policy_judge *j, uint32_t image)
 {
+    const struct fleet *f = j->facts->f;
     const struct fleet_image *i = &f->images[image];
 
-    return i->chain_count > 0 ? i->chains[i->chain_count - 1] : (uint32_t)f->chain_count + image;
+    return i->chain_count > 0 && j->image_counts[image] ? i->chains[i->chain_count - 1]
+                                                        : (uint32_t)f->chain_count + image;
 }
 
 /* An image's ID is its content, and the catalogue is the operator's; that a manifest is of an image
- * is what a store says. */
+ * is what a store says, as long as the manifest itself does not say otherwise. */
 static int add_digests(struct policy_judge *j, const struct search *s, struct err *err)
 {
     const struct fleet *f = j->facts->f;
@@ -266,7 +271,7 @@ static int add_digests(struct policy_judge *j, const struct search *s, struct er
     if (s->digest_count == 0)
         return 0;
     for (uint32_t i = 0; i < f->image_count; i++)
-        if (add_digest(j, s, place_of(f, i), &f->images[i].digest, FLEET_NONE, true, err) != 0)
+        if (add_digest(j, s, place_of(j, i), &f->images[i].digest, FLEET_NONE, true, err) != 0)
             return -1;
     for (size_t i = 0; i < c->base_count; i++) {
         uint32_t chain = j->facts->lineage->naming->catalogue_chain[i];
@@ -278,15 +283,16 @@ static int add_digests(struct policy_judge *j, const struct search *s, struct er
     for (size_t i = 0; i < f->said_count; i++) {
         const struct fleet_said *said = &f->said[i];
         const struct fleet_first *first = first_of(j, said);
-        bool counts = said_by_trusted(j, i);
 
         if (first == NULL)
             continue;
-        for (uint32_t d = 0; d < said->digests.count; d++)
-            if (add_digest(j, s, place_of(f, said->image),
-                           &f->said_digests[said->digests.first + d].digest, first->store, counts,
-                           err) != 0)
+        for (uint32_t d = 0; d < said->digests.count; d++) {
+            const struct fleet_said_digest *digest = &f->said_digests[said->digests.first + d];
+
+            if (!digest->disproved && add_digest(j, s, place_of(j, said->image), &digest->digest,
+                                                 first->store, j->said_counts[i], err) != 0)
                 return -1;
+        }
     }
     return 0;
 }
@@ -312,6 +318,14 @@ static int add_chains(struct policy_judge *j, const struct search *s, struct err
     return 0;
 }
 
+static bool is_named(const struct fleet *f, const struct fleet_said *said)
+{
+    for (uint32_t d = 0; said->names.count == 0 && d < said->digests.count; d++)
+        if (!f->said_digests[said->digests.first + d].disproved)
+            return true;
+    return said->names.count > 0;
+}
+
 /* How old a chain is does not rest on who else has an image that ends there: only on those that a
  * trusted store names. */
 static void find_dates(struct policy_judge *j)
@@ -324,7 +338,8 @@ static void find_dates(struct policy_judge *j)
         const struct fleet_first *first = first_of(j, said);
         int64_t made_s = naming_made_s(image), *out;
 
-        if (image->chain_count == 0 || first == NULL || !said_by_trusted(j, i))
+        if (image->chain_count == 0 || first == NULL || !j->said_counts[i] ||
+            !j->image_counts[said->image] || !is_named(f, said))
             continue;
         out = &j->made_s[naming_top(image)];
         if (made_s != 0 && (*out == 0 || made_s < *out))
@@ -364,9 +379,11 @@ static int make_room(struct policy_judge *j, struct err *err)
     j->carries = arena_array(j->arena, f->chain_count, sizeof(bool), err);
     j->made_s = arena_array(j->arena, f->chain_count, sizeof(int64_t), err);
     j->heard_s = arena_array(j->arena, f->chain_count, sizeof(int64_t), err);
+    j->said_counts = arena_array(j->arena, f->said_count, sizeof(bool), err);
     j->words_of = arena_array(j->arena, f->chain_count + f->image_count, sizeof(*j->words_of), err);
     return j->asked != NULL && j->kept != NULL && j->counts != NULL && j->carries != NULL &&
-                   j->made_s != NULL && j->heard_s != NULL && j->words_of != NULL
+                   j->made_s != NULL && j->heard_s != NULL && j->said_counts != NULL &&
+                   j->words_of != NULL
                ? 0
                : -1;
 }
@@ -375,8 +392,12 @@ int policy_find_words(struct policy_judge *j, struct err *err)
 {
     struct search s = {0};
 
-    if (make_room(j, err) != 0 || ask_all(j, &s, err) != 0 || add_claims(j, &s, err) != 0 ||
-        add_digests(j, &s, err) != 0 || add_chains(j, &s, err) != 0)
+    if (make_room(j, err) != 0)
+        return -1;
+    for (size_t i = 0; i < j->facts->f->said_count; i++)
+        j->said_counts[i] = is_said_by_trusted(j, i) && first_of(j, &j->facts->f->said[i]) != NULL;
+    if (ask_all(j, &s, err) != 0 || add_claims(j, &s, err) != 0 || add_digests(j, &s, err) != 0 ||
+        add_chains(j, &s, err) != 0)
         return -1;
     find_dates(j);
     if (j->word_count > 1)

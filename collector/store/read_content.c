@@ -9,7 +9,9 @@ enum { LAYERS, CHAINS, IMAGES, IMAGE_CHAINS, NAMES };
 
 static const char *const sql[] = {
     [LAYERS] = "SELECT id, diff, fact_state, content_bytes, nominal_bytes, files, directories, "
-               "os_release, base_layers FROM layer ORDER BY id",
+               "os_release, base_layers, CASE WHEN fact_state = 1 "
+               "  AND (files = 0 OR os_release <> '') THEN (SELECT n.host_id FROM incarnation n "
+               "  WHERE n.id = fact_incarnation) END FROM layer ORDER BY id",
     [CHAINS] = "SELECT id, digest, parent_id, coalesce(layer_id, claimed_layer_id), depth "
                "FROM chain ORDER BY id",
     [IMAGES] = "SELECT i.id, i.digest, i.identity, i.parsed, i.os, i.arch, i.variant, i.created, "
@@ -43,7 +45,8 @@ static int layer_row(struct reading *r, const struct stmt *st, struct err *err)
                               .files = get_size(st, 5),
                               .directories = get_size(st, 6),
                               .base_layers = (uint32_t)stmt_get_int(st, 8)};
-    if (stmt_get_digest(st, 1, &l->diff, err) != 0)
+    if (stmt_get_digest(st, 1, &l->diff, err) != 0 ||
+        read_reference(&r->hosts, st, 9, &l->said_by, err) != 0)
         return -1;
     if (!stmt_is_null(st, 7)) {
         l->os_release = stmt_copy_text(st, 7, r->arena, err);

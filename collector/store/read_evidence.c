@@ -6,9 +6,10 @@
 
 enum { OF_CONFIGS, OF_MANIFESTS, MANIFESTS, ATTESTED, MATERIALS, ANYTHING };
 
-/* Rows of one image and source that manifests and layers give; of more, the first by their words,
- * and the uppermost layers. What a config gives has limits of its own (evidence_parse.h). */
-enum { ROWS_MAX = 64 };
+/* Rows of one image and source that layers give, the uppermost ones; that manifests give which one
+ * store lists, the first by their words; and that all of these give. What a config gives has limits
+ * of its own (evidence_parse.h). */
+enum { ROWS_OF_LAYERS = 64, ROWS_OF_STORE = 64, ROWS_MAX = 1024 };
 
 /* Whose manifests those are that say something is found here: joined in SQL, each row would cost a
  * search in two tables that do not fit a reader's cache. */
@@ -81,21 +82,30 @@ static int config_row(struct reading *r, const struct stmt *st, struct err *err)
 
 /* ---- what manifests say ---------------------------------------------------------------------- */
 
-struct place { /* of an image or of a manifest of one */
-    struct digest digest;
+struct place {            /* of an image, or of what one is listed with */
+    struct digest digest; /* first: by_digest() */
     uint32_t image;
+    uint32_t said; /* that lists it so */
+};
+
+struct vouched {          /* a manifest of an image */
+    struct digest digest; /* first: by_digest() */
+    uint32_t image;
+    struct fleet_run said; /* who lists the image so, in vouchers */
 };
 
 struct places {
     struct reading *r;
-    struct place *images, *manifests; /* sorted by digest */
-    struct place *listed;             /* what root lists an image with; by digest, then image */
-    size_t image_count, manifest_count, listed_count;
+    struct place *images;      /* by digest */
+    struct place *listed;      /* what root lists an image with; by digest, then image */
+    struct vouched *manifests; /* by digest */
+    uint32_t *vouchers;        /* of one manifest each once */
+    size_t image_count, manifest_count, listed_count, voucher_count;
 };
 
 static int by_digest(const void *a, const void *b)
 {
-    return digest_cmp(&((const struct place *)a)->digest, &((const struct place *)b)->digest);
+    return digest_cmp(a, b);
 }
 
 static int by_digest_then_image(const void *a, const void *b)
@@ -106,6 +116,13 @@ static int by_digest_then_image(const void *a, const void *b)
     return order != 0 ? order : (x->image > y->image) - (x->image < y->image);
 }
 
+static int by_number(const void *a, const void *b)
+{
+    const uint32_t *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
 static int list_images(struct places *p, struct err *err)
 {
     const struct fleet *f = p->r->f;
@@ -114,12 +131,12 @@ static int list_images(struct places *p, struct err *err)
     if (p->images == NULL)
         return -1;
     for (uint32_t i = 0; i < f->image_count; i++)
-        p->images[p->image_count++] = (struct place){f->images[i].digest, i};
+        p->images[p->image_count++] = (struct place){f->images[i].digest, i, FLEET_NONE};
     qsort(p->images, p->image_count, sizeof(*p->images), by_digest);
     return 0;
 }
 
-static int add_listed(struct places *p, const struct digest *digest, uint32_t image,
+static int add_listed(struct places *p, const struct digest *digest, uint32_t image, uint32_t said,
                       struct err *err)
 {
     struct place *list = read_room(p->r, p->listed, p->listed_count, sizeof(*list), err);
@@ -127,16 +144,8 @@ static int add_listed(struct places *p, const struct digest *digest, uint32_t im
     if (list == NULL)
         return -1;
     p->listed = list;
-    list[p->listed_count++] = (struct place){*digest, image};
+    list[p->listed_count++] = (struct place){*digest, image, said};
     return 0;
-}
-
-static bool is_listed(const struct places *p, const struct digest *digest, uint32_t image)
-{
-    const struct place wanted = {*digest, image};
-
-    return p->listed_count > 0 && bsearch(&wanted, p->listed, p->listed_count, sizeof(wanted),
-                                          by_digest_then_image) != NULL;
 }
 
 /* Anybody can write a manifest that names another's config: only those are an image's that a store
@@ -145,11 +154,12 @@ static int list_listed(struct places *p, struct err *err)
 {
     const struct fleet *f = p->r->f;
 
-    for (size_t i = 0; i < f->said_count; i++) {
+    for (uint32_t i = 0; i < f->said_count; i++) {
         const struct fleet_run *run = &f->said[i].digests;
 
         for (uint32_t d = 0; f->said[i].root.store != FLEET_NONE && d < run->count; d++)
-            if (add_listed(p, &f->said_digests[run->first + d].digest, f->said[i].image, err) != 0)
+            if (add_listed(p, &f->said_digests[run->first + d].digest, f->said[i].image, i, err) !=
+                0)
                 return -1;
     }
     if (p->listed_count > 0)
@@ -157,36 +167,80 @@ static int list_listed(struct places *p, struct err *err)
     return 0;
 }
 
-/* Whether the image is listed with the manifest, or with an index whose attestation is about it: 1,
- * 0, -1. */
-static int is_vouched(const struct places *p, const struct digest *manifest, uint32_t image,
-                      struct err *err)
+/* The first place where the image, or one of a higher number, is listed with the digest. */
+static size_t find_listed(const struct places *p, const struct place *wanted)
+{
+    size_t low = 0, high = p->listed_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (by_digest_then_image(&p->listed[middle], wanted) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Adds those who list the image with the digest. */
+static int add_vouchers(struct places *p, const struct digest *digest, uint32_t image,
+                        struct err *err)
+{
+    const struct place wanted = {*digest, image, FLEET_NONE};
+
+    for (size_t i = find_listed(p, &wanted);
+         i < p->listed_count && by_digest_then_image(&p->listed[i], &wanted) == 0; i++) {
+        uint32_t *list = read_room(p->r, p->vouchers, p->voucher_count, sizeof(*list), err);
+
+        if (list == NULL)
+            return -1;
+        p->vouchers = list;
+        list[p->voucher_count++] = p->listed[i].said;
+    }
+    return 0;
+}
+
+/* Who lists the image with the manifest, or with an index whose attestation is about it. */
+static int find_vouchers(struct places *p, struct vouched *m, struct err *err)
 {
     AUTO(stmt_end) struct stmt st = stmt_use(p->r->store, STORE_SET_read_evidence, ATTESTED);
+    size_t first = p->voucher_count, kept = first;
     struct digest in_index;
     int more;
 
-    if (is_listed(p, manifest, image))
-        return 1;
-    stmt_digest(&st, manifest);
-    while ((more = stmt_row(&st, err)) > 0) {
-        if (stmt_get_digest(&st, 0, &in_index, err) != 0)
+    if (add_vouchers(p, &m->digest, m->image, err) != 0)
+        return -1;
+    stmt_digest(&st, &m->digest);
+    while ((more = stmt_row(&st, err)) > 0)
+        if (stmt_get_digest(&st, 0, &in_index, err) != 0 ||
+            add_vouchers(p, &in_index, m->image, err) != 0)
             return -1;
-        if (is_listed(p, &in_index, image))
-            return 1;
-    }
+    if (p->voucher_count > first)
+        qsort(p->vouchers + first, p->voucher_count - first, sizeof(*p->vouchers), by_number);
+    for (size_t i = first; i < p->voucher_count; i++)
+        if (kept == first || p->vouchers[kept - 1] != p->vouchers[i])
+            p->vouchers[kept++] = p->vouchers[i];
+    p->voucher_count = kept;
+    m->said = (struct fleet_run){(uint32_t)first, (uint32_t)(kept - first)};
     return more;
 }
 
 static int add_manifest(struct places *p, const struct digest *digest, uint32_t image,
                         struct err *err)
 {
-    struct place *list = read_room(p->r, p->manifests, p->manifest_count, sizeof(*list), err);
+    struct vouched m = {.digest = *digest, .image = image};
+    struct vouched *list;
 
+    if (find_vouchers(p, &m, err) != 0)
+        return -1;
+    if (m.said.count == 0)
+        return 0;
+    list = read_room(p->r, p->manifests, p->manifest_count, sizeof(*list), err);
     if (list == NULL)
         return -1;
     p->manifests = list;
-    list[p->manifest_count++] = (struct place){*digest, image};
+    list[p->manifest_count++] = m;
     return 0;
 }
 
@@ -197,18 +251,16 @@ static int list_manifests(struct places *p, struct err *err)
     struct place config;
     struct digest manifest;
     const struct place *image;
-    int more, vouched;
+    int more;
 
     while ((more = stmt_row(&st, err)) > 0) {
         if (stmt_get_digest(&st, 0, &manifest, err) != 0 ||
             stmt_get_digest(&st, 1, &config.digest, err) != 0)
             return -1;
         image = bsearch(&config, p->images, p->image_count, sizeof(config), by_digest);
-        if (image == NULL ||
-            stmt_get_int(&st, 2) != (int64_t)p->r->f->images[image->image].chain_count)
-            continue;
-        vouched = is_vouched(p, &manifest, image->image, err);
-        if (vouched < 0 || (vouched > 0 && add_manifest(p, &manifest, image->image, err) != 0))
+        if (image != NULL &&
+            stmt_get_int(&st, 2) == (int64_t)p->r->f->images[image->image].chain_count &&
+            add_manifest(p, &manifest, image->image, err) != 0)
             return -1;
     }
     if (p->manifest_count > 0)
@@ -221,8 +273,8 @@ static int manifest_row(struct places *p, const struct stmt *st, struct err *err
     struct fleet_evidence e = {.source = (enum fleet_evidence_source)stmt_get_int(st, 1),
                                .role = EVIDENCE_OF_BASE,
                                .layers = FLEET_UNKNOWN};
-    struct place manifest;
-    const struct place *found;
+    struct vouched manifest;
+    const struct vouched *found;
 
     if (stmt_get_digest(st, 0, &manifest.digest, err) != 0)
         return -1;
@@ -232,6 +284,7 @@ static int manifest_row(struct places *p, const struct stmt *st, struct err *err
     if (found == NULL)
         return 0;
     e.image = found->image;
+    e.said.first = (uint32_t)(found - p->manifests); /* until drop_doubles() */
     e.reference = share_reference(p->r, st, 2, err);
     if (e.reference == NULL || get_digest(st, 3, &e.digest, err) != 0)
         return -1;
@@ -250,18 +303,19 @@ static int read_manifest_rows(struct places *p, struct err *err)
 }
 
 /* What statements say of one manifest's image. */
-static int read_materials_of(struct places *p, const struct place *manifest, struct err *err)
+static int read_materials_of(struct places *p, uint32_t index, struct err *err)
 {
     AUTO(stmt_end) struct stmt st = stmt_use(p->r->store, STORE_SET_read_evidence, MATERIALS);
     int more;
 
-    stmt_digest(&st, &manifest->digest);
+    stmt_digest(&st, &p->manifests[index].digest);
     while ((more = stmt_row(&st, err)) > 0) {
-        struct fleet_evidence e = {.image = manifest->image,
+        struct fleet_evidence e = {.image = p->manifests[index].image,
                                    .source = EVIDENCE_PROVENANCE,
                                    .role = EVIDENCE_OF_BASE,
                                    .reference = share_reference(p->r, &st, 0, err),
-                                   .layers = FLEET_UNKNOWN};
+                                   .layers = FLEET_UNKNOWN,
+                                   .said.first = index}; /* until drop_doubles() */
 
         if (e.reference == NULL || get_digest(&st, 1, &e.digest, err) != 0 ||
             add(p->r, &e, err) != 0)
@@ -282,20 +336,19 @@ static int read_anything(struct reading *r, bool *manifests, bool *statements, s
 }
 
 /* Most fleets have no such row at all, and some have one for each image. */
-static int read_of_manifests(struct reading *r, struct err *err)
+static int read_of_manifests(struct places *p, struct err *err)
 {
-    struct places p = {.r = r};
     bool manifests, statements;
 
-    if (read_anything(r, &manifests, &statements, err) != 0)
+    if (read_anything(p->r, &manifests, &statements, err) != 0)
         return -1;
     if (!manifests && !statements)
         return 0;
-    if (list_images(&p, err) != 0 || list_listed(&p, err) != 0 || list_manifests(&p, err) != 0 ||
-        (manifests && read_manifest_rows(&p, err) != 0))
+    if (list_images(p, err) != 0 || list_listed(p, err) != 0 || list_manifests(p, err) != 0 ||
+        (manifests && read_manifest_rows(p, err) != 0))
         return -1;
-    for (size_t i = 0; statements && i < p.manifest_count; i++)
-        if (read_materials_of(&p, &p.manifests[i], err) != 0)
+    for (uint32_t i = 0; statements && i < p->manifest_count; i++)
+        if (read_materials_of(p, i, err) != 0)
             return -1;
     return 0;
 }
@@ -317,7 +370,7 @@ static int layers_of(struct reading *r, uint32_t image, struct err *err)
     const struct fleet *f = r->f;
     int told = 0;
 
-    for (uint32_t p = f->images[image].chain_count; p-- > 1 && told < ROWS_MAX;) {
+    for (uint32_t p = f->images[image].chain_count; p-- > 1 && told < ROWS_OF_LAYERS;) {
         uint32_t chain = f->images[image].chains[p];
         uint32_t layer = chain != FLEET_NONE ? f->chains[chain].layer : FLEET_NONE;
         struct fleet_evidence e = {.image = image,
@@ -367,20 +420,103 @@ static int by_words(const void *a, const void *b)
     return order != 0 ? order : (x->layers > y->layers) - (x->layers < y->layers);
 }
 
-/* Several manifests of one image mostly say the same. */
-static size_t drop_doubles(struct fleet_evidence *list, size_t count)
-{
-    size_t kept = 0, first = 0; /* of this image and source */
+/* ---- each once ------------------------------------------------------------------------------- */
 
-    if (count > 0)
-        qsort(list, count, sizeof(*list), by_words);
-    for (size_t i = 0; i < count; i++) {
-        if (kept > 0 && by_image_then_source(&list[kept - 1], &list[i]) != 0)
-            first = kept;
-        if (kept == first || (by_words(&list[kept - 1], &list[i]) != 0 && kept - first < ROWS_MAX))
-            list[kept++] = list[i];
+struct share {     /* of a store that lists an image with manifests */
+    uint32_t rows; /* of the image and source at hand that it vouches for */
+    uint32_t last; /* number of the last one of them */
+};
+
+struct sieve {
+    const struct places *p;
+    struct share *shares; /* by store */
+    size_t kept, first;   /* rows: of all, and where those of the image and source begin */
+};
+
+static struct share *share_of(const struct sieve *s, uint32_t said)
+{
+    return &s->shares[s->p->r->f->said[said].root.store];
+}
+
+/* Whether a store that lists the image with this manifest has room for one more row: nobody crowds
+ * out what others list. */
+static bool has_room(const struct sieve *s, const struct vouched *m)
+{
+    if (s->kept - s->first >= ROWS_MAX)
+        return false;
+    for (uint32_t i = 0; i < m->said.count; i++)
+        if (share_of(s, s->p->vouchers[m->said.first + i])->rows < ROWS_OF_STORE)
+            return true;
+    return false;
+}
+
+/* Adds those who list the image with this manifest to them who vouch for the row that was kept
+ * last, whose run of them is the last one. */
+static int vouch(const struct sieve *s, struct fleet_evidence *e, const struct vouched *m,
+                 struct err *err)
+{
+    struct fleet *f = s->p->r->f;
+
+    for (uint32_t i = 0; i < m->said.count; i++) {
+        uint32_t said = s->p->vouchers[m->said.first + i];
+        struct share *share = share_of(s, said);
+        uint32_t *list =
+            read_room(s->p->r, f->evidence_said, f->evidence_said_count, sizeof(*list), err);
+
+        if (list == NULL)
+            return -1;
+        f->evidence_said = list;
+        list[f->evidence_said_count] = said;
+        read_extend(&e->said, f->evidence_said_count++);
+        share->rows += share->last != s->kept;
+        share->last = (uint32_t)s->kept;
     }
-    return kept;
+    return 0;
+}
+
+/* Begins to count anew: the stores are those that vouch for the rows of before. */
+static void forget_kept(struct sieve *s, const struct fleet_evidence *list)
+{
+    const struct fleet *f = s->p->r->f;
+
+    for (size_t i = s->first; i < s->kept; i++)
+        for (uint32_t v = 0; v < list[i].said.count; v++)
+            share_of(s, f->evidence_said[list[i].said.first + v])->rows = 0;
+    s->first = s->kept;
+}
+
+static int sift(struct sieve *s, struct fleet_evidence *list, size_t index, struct err *err)
+{
+    const bool of_layer = list[index].source == EVIDENCE_CONTENT_MANIFEST;
+    const struct vouched *m = of_layer ? NULL : &s->p->manifests[list[index].said.first];
+
+    if (s->kept > s->first && by_image_then_source(&list[s->kept - 1], &list[index]) != 0)
+        forget_kept(s, list);
+    if (s->kept == s->first || by_words(&list[s->kept - 1], &list[index]) != 0) {
+        if (m != NULL && !has_room(s, m))
+            return 0;
+        list[s->kept] = list[index];
+        list[s->kept++].said = (struct fleet_run){0};
+    }
+    return m != NULL ? vouch(s, &list[s->kept - 1], m, err) : 0;
+}
+
+/* Several manifests of one image mostly say the same. */
+static int drop_doubles(const struct places *p, struct fleet_evidence *list, size_t *count,
+                        struct err *err)
+{
+    struct sieve s = {.p = p};
+
+    s.shares = arena_array(p->r->arena, p->r->f->store_count, sizeof(*s.shares), err);
+    if (s.shares == NULL)
+        return -1;
+    if (*count > 0)
+        qsort(list, *count, sizeof(*list), by_words);
+    for (size_t i = 0; i < *count; i++)
+        if (sift(&s, list, i, err) != 0)
+            return -1;
+    *count = s.kept;
+    return 0;
 }
 
 /* Two lists in the order of images, as one: the rows of configs keep the order that they have. */
@@ -406,16 +542,17 @@ static int merge(struct reading *r, size_t of_configs, size_t of_others, struct 
 int read_evidence(struct reading *r, struct err *err)
 {
     struct fleet *f = r->f;
+    struct places p = {.r = r};
     size_t of_configs, of_others;
 
     if (read_rows(r, STORE_SET_read_evidence, OF_CONFIGS, config_row, err) != 0)
         return -1;
     of_configs = f->evidence_count;
-    if (read_of_manifests(r, err) != 0 || read_of_layers(r, err) != 0)
+    if (read_of_manifests(&p, err) != 0 || read_of_layers(r, err) != 0)
         return -1;
-    of_others = f->evidence_count > of_configs
-                    ? drop_doubles(f->evidence + of_configs, f->evidence_count - of_configs)
-                    : 0;
+    of_others = f->evidence_count - of_configs;
+    if (of_others > 0 && drop_doubles(&p, f->evidence + of_configs, &of_others, err) != 0)
+        return -1;
     if (of_others > 0 && merge(r, of_configs, of_others, err) != 0)
         return -1;
     for (size_t i = 0; i < f->evidence_count; i++)

@@ -20,6 +20,7 @@ void court_open(struct court *r, enum policy_mode mode)
     r->m.fleet.said = r->said;
     r->m.fleet.said_digests = r->said_digests;
     r->m.fleet.evidence = r->evidence;
+    r->m.fleet.evidence_said = r->evidence_said;
     r->catalogue = (struct catalogue){.bases = r->bases, .namers = r->namers};
     r->policy = (struct policy){
         .path = "test", .mode = mode, .rules = r->rules, .exceptions = r->exceptions};
@@ -70,6 +71,19 @@ void court_declare(struct court *r, uint32_t image, const char *reference)
                                                                .role = EVIDENCE_OF_BASE,
                                                                .reference = reference,
                                                                .layers = FLEET_UNKNOWN};
+}
+
+void court_annotate(struct court *r, uint32_t image, const char *reference)
+{
+    struct fleet *f = &r->m.fleet;
+    struct fleet_evidence *e = &r->evidence[f->evidence_count];
+
+    check(f->said_count > 0 && r->said[f->said_count - 1].image == image &&
+          f->evidence_said_count < COURT_MAX);
+    court_declare(r, image, reference);
+    e->source = EVIDENCE_ANNOTATION;
+    e->said = (struct fleet_run){(uint32_t)f->evidence_said_count, 1};
+    r->evidence_said[f->evidence_said_count++] = (uint32_t)f->said_count - 1;
 }
 
 void court_trust(struct court *r, const char *host)

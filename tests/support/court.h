@@ -24,6 +24,7 @@ struct court {
     struct policy_rule rules[COURT_MAX];
     struct policy_exception exceptions[COURT_MAX];
     struct fleet_evidence evidence[COURT_MAX];
+    uint32_t evidence_said[COURT_MAX];
     struct policy_origin image_origins[COURT_MAX], layer_origins[COURT_MAX];
     size_t image_origin_count, layer_origin_count;
     struct naming naming;
@@ -43,6 +44,10 @@ void court_say(struct court *r, uint32_t store, uint32_t image, const char *name
 
 /* A label of the image declares this base; all of one image come one after the other. */
 void court_declare(struct court *r, uint32_t image, const char *reference);
+
+/* The same as an annotation of a manifest with which a store lists the image, as it was said last.
+ */
+void court_annotate(struct court *r, uint32_t image, const char *reference);
 
 /* The operator trusts this host's root to name. */
 void court_trust(struct court *r, const char *host);

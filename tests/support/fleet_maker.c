@@ -82,6 +82,7 @@ uint32_t maker_layer(struct fleet_maker *m, const char *name, int64_t nominal)
     int64_t files = nominal == FLEET_UNKNOWN ? FLEET_UNKNOWN : 1;
 
     m->layers[i] = (struct fleet_layer){.diff = digest_of(name, strlen(name)),
+                                        .said_by = FLEET_NONE,
                                         .content_bytes = nominal,
                                         .nominal_bytes = nominal,
                                         .files = files,
@@ -125,6 +126,7 @@ uint32_t maker_image(struct fleet_maker *m, const uint32_t *layers)
                                         .identity = REC_BY_CONFIG,
                                         .parsed = PARSED_READ,
                                         .document = DOCUMENT_PROVEN,
+                                        .said_by = FLEET_NONE,
                                         .os = "linux",
                                         .arch = "amd64",
                                         .variant = "",

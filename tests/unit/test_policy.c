@@ -26,6 +26,7 @@ static int setup(void **state)
     f.rt = maker_layer(m, "rt", 50);
     f.app = maker_layer(m, "app", 5);
     f.other = maker_layer(m, "other", 70);
+    m->layers[f.os].state = m->layers[f.other].state = FACT_CONFIRMED;
     m->layers[f.os].os_release = "ID=debian\nVERSION_ID=12\n";
     m->layers[f.other].os_release = "ID=alpine\nVERSION_ID=3.19\n";
     f.debian = IMAGE(m, f.os);
@@ -202,6 +203,7 @@ static void a_family_rejects_by_any_os_release_of_the_line(void **state)
     struct fixture *f = *state;
 
     f->r.policy.mode = POLICY_BLACK_LIST;
+    f->r.m.layers[f->app].state = FACT_CONFIRMED;
     f->r.m.layers[f->app].os_release = "ID=harmless\nVERSION_ID=1\n";
     court_rule(&f->r, "no alpine", false)->families = court_words(&f->r, "alpine");
     assert_outcome(f, f->lone, POLICY_VIOLATION);

@@ -5,6 +5,7 @@
 #include "collector/report/policy_propose.h"
 #include "collector/report/report.h"
 #include "collector/rules/policy_file.h"
+#include "collector/store/admin.h"
 #include "tests/support/store_rig.h"
 
 #define NOW_S 2000
@@ -361,6 +362,28 @@ static void a_fleet_whose_names_do_not_count_is_told_what_to_do(void **state)
                         "debian:12 on build-1");
 }
 
+static void what_is_gone_and_hosts_that_are_retired_count_for_nothing(void **state)
+{
+    static const char rules[] = "mode: white list\nrules:\n  - name: debian\n"
+                                "    accept: {base: debian}\n";
+    uint64_t retired;
+    struct answer *a;
+    struct err err;
+
+    (void)state;
+    a = ask(&report_policy_check, parse(rules), NULL);
+    assert_int_equal(number(a, "totals", 0, "images"), 5);
+    rig_inventory(&rig, web_1, 2, rig_content(&rig, 2), NOW_S); /* its shop is gone */
+    assert_ok(admin_retire(rig.store, "web-2", NOW_S, &retired, &err));
+    a = ask(&report_policy_check, parse(rules), NULL);
+    assert_int_equal(number(a, "totals", 0, "images"), 1); /* debian on build-1 */
+    assert_int_equal(number(a, "totals", 0, "violations"), 0);
+    assert_int_equal(number(a, "totals", 0, "hosts_violating"), 0);
+    assert_int_equal(number(a, "totals", 0, "containers_violating"), 0);
+    assert_int_equal(cell(&a->coverage, 0, "hosts")->number, 2);
+    assert_int_equal(cell(&a->coverage, 0, "hosts_retired")->number, 1);
+}
+
 static void a_check_of_the_past_judges_what_was_there_then(void **state)
 {
     struct report_request request = request_with(parse("mode: white list\nrules: []\n"), NULL);
@@ -550,6 +573,7 @@ int main(void)
         T(what_is_excused_expired_or_useless_is_told),
         T(an_exception_by_id_excuses_and_says_who_answers_for_it),
         T(a_fleet_whose_names_do_not_count_is_told_what_to_do),
+        T(what_is_gone_and_hosts_that_are_retired_count_for_nothing),
         T(a_check_of_the_past_judges_what_was_there_then),
         T(explain_tells_each_rule_in_order_and_the_verdict_where_it_differs),
         T(a_fleet_passes_the_white_list_that_was_just_written_of_it),

@@ -31,6 +31,7 @@ static int setup(void **state)
     f.app = maker_layer(m, "app", 5);
     f.evil = maker_layer(m, "evil", 70);
     f.tool = maker_layer(m, "tool", 7);
+    m->layers[f.os].state = m->layers[f.evil].state = FACT_CONFIRMED;
     m->layers[f.os].os_release = "ID=debian\nVERSION_ID=12\n";
     m->layers[f.evil].os_release = "ID=debian\nVERSION_ID=12\n";
     f.debian = IMAGE(m, f.os);

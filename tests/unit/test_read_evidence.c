@@ -220,6 +220,34 @@ static void of_many_rows_the_first_count(void **state)
     }
 }
 
+static void nobody_crowds_out_what_another_store_lists(void **state)
+{
+    const struct fleet_evidence *last;
+
+    (void)state;
+    for (unsigned i = 1; i <= 80; i++) {
+        read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", i, 1010 + i);
+        write_manifest(i, LAYERS, i % 2 == 0 ? "a" : "b"); /* doubles take no room */
+    }
+    for (unsigned i = 101; i <= 180; i++) {
+        char reference[32];
+
+        read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", i, 1010 + i);
+        snprintf(reference, sizeof(reference), "base-%03u", i);
+        write_manifest(i, LAYERS, reference);
+    }
+    read_rig_report(&rig, rig.build, 1, 0, APP, "app:1", 200, 1500);
+    write_manifest(200, LAYERS, "zebra");
+    assert_int_equal(read_rows_of_app(), 65);
+    last = &rig.fleet.evidence[64];
+    assert_string_equal(rig.fleet.evidence[1].reference, "b");
+    assert_int_equal(rig.fleet.evidence[1].said.count, 40);
+    assert_string_equal(last->reference, "zebra");
+    assert_int_equal(last->said.count, 1);
+    assert_int_equal(rig.fleet.said[rig.fleet.evidence_said[last->said.first]].root.store,
+                     rig.fleet.hosts[read_rig_host_index(&rig, "build-1")].stores.first);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +261,7 @@ int main(void)
         T(a_statement_about_others_says_nothing),
         T(of_many_statements_the_first_count),
         T(of_many_rows_the_first_count),
+        T(nobody_crowds_out_what_another_store_lists),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

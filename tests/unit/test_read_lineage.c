@@ -328,6 +328,47 @@ static void where_the_line_is_not_the_images_its_rows_count(void **state)
 enum { MANY = 40 }; /* stores: more than are passed over one by one */
 
 /* Layers 1 and 2 from one repository by all hosts' stores, layer 1 from another by one of them. */
+static uint32_t layer_index(unsigned number)
+{
+    const struct digest diff = rig_digest('L', number);
+
+    for (uint32_t i = 0; i < rig.fleet.layer_count; i++)
+        if (digest_eq(&rig.fleet.layers[i].diff, &diff))
+            return i;
+    fail_msg("layer %u was not read", number);
+    return 0;
+}
+
+static void measure(int64_t incarnation, const struct rec_layer_facts *facts)
+{
+    enum apply_verdict verdict;
+    struct err err;
+
+    assert_ok(RIG_APPLY(
+        &rig.db, apply_layer_facts(rig.db.store, incarnation, facts, 1010000, &verdict, &err)));
+}
+
+static void who_tells_what_a_layer_holds_is_known_until_another_host_tells_it(void **state)
+{
+    const struct rec_layer_facts debian = {
+        .diff = rig_digest('L', 1), .files = 10, .directories = 3, .os_release = "ID=debian\n"};
+    const struct rec_layer_facts nothing = {.diff = rig_digest('L', 4), .os_release = ""};
+
+    (void)state;
+    read_rig_report(&rig, rig.web, 1, 0, BASE, "debian:12", 0, 1010);
+    measure(rig.build, &debian);
+    measure(rig.web, &nothing);
+    read_rig_read(&rig);
+    assert_int_equal(rig.fleet.layers[layer_index(1)].said_by,
+                     read_rig_host_index(&rig, "build-1"));
+    assert_int_equal(rig.fleet.layers[layer_index(4)].said_by, read_rig_host_index(&rig, "web-1"));
+    assert_int_equal(rig.fleet.layers[layer_index(2)].said_by, FLEET_NONE);
+    measure(rig.web, &debian);
+    read_rig_read(&rig);
+    assert_int_equal(rig.fleet.layers[layer_index(1)].state, FACT_CONFIRMED);
+    assert_int_equal(rig.fleet.layers[layer_index(1)].said_by, FLEET_NONE);
+}
+
 static void put_origins(void)
 {
     for (unsigned h = 0; h < MANY; h++) {
@@ -424,6 +465,7 @@ int main(void)
         TEST(a_build_that_says_1970_says_no_time),
         TEST(chains_of_an_image_are_there_from_the_lowest),
         TEST(where_the_line_is_not_the_images_its_rows_count),
+        TEST(who_tells_what_a_layer_holds_is_known_until_another_host_tells_it),
         TEST(origins_of_all_layers_are_told_once_each),
         TEST(an_origin_counts_by_any_trusted_store),
         TEST(a_host_that_is_retired_tells_of_no_origin),
