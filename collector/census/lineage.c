@@ -116,6 +116,27 @@ static bool is_refuted(const struct fleet *f, const struct fleet_said *said)
     return false;
 }
 
+/* Whether a firm listing gives the image a name that is not displaced. */
+static bool gives_name(const struct lineage_facts *l, const struct fleet_said *said)
+{
+    const struct fleet *f = l->f;
+    const struct fleet_image *image = &f->images[said->image];
+
+    if (!naming_has_line(image, l->known_at_s))
+        return false;
+    for (uint32_t i = 0; i < said->names.count; i++) {
+        const char *name = f->names[f->place_names[said->names.first + i]].normal;
+        const struct naming_claim *claim = naming_claim_of(l->naming, naming_top(image), name);
+
+        if (claim != NULL && !claim->displaced)
+            return true;
+    }
+    for (uint32_t i = 0; said->names.count == 0 && i < said->digests.count; i++)
+        if (!f->said_digests[said->digests.first + i].disproved)
+            return true;
+    return false;
+}
+
 static void mark_named(struct lineage_facts *l)
 {
     for (uint32_t c = 0; c < l->f->chain_count; c++)
@@ -125,14 +146,13 @@ static void mark_named(struct lineage_facts *l)
 
         if (said->names.count + said->digests.count == 0)
             continue;
-        if (naming_is_firm(l->naming, l->f, i, l->known_at_s))
+        if (naming_is_firm(l->naming, l->f, i, l->known_at_s)) {
             l->is_named[said->image] = true;
+            l->may_pass_on[said->image] |= gives_name(l, said);
+        }
         if (naming_is_known(&said->root, l->known_at_s) && is_refuted(l->f, said) &&
             naming_has_line(&l->f->images[said->image], l->known_at_s))
             l->refuted[naming_top(&l->f->images[said->image])] = (uint32_t)i;
-        if (naming_is_known(&said->root, l->known_at_s) ||
-            naming_is_known(&said->user, l->known_at_s))
-            l->is_called[said->image] = true;
     }
 }
 
@@ -252,7 +272,7 @@ static int make_room(struct lineage_facts *l, struct err *err)
     out->first_s = arena_array(l->arena, chains, sizeof(*out->first_s), err);
     l->genesis = arena_array(l->arena, images, sizeof(*l->genesis), err);
     l->is_named = arena_array(l->arena, images, sizeof(*l->is_named), err);
-    l->is_called = arena_array(l->arena, images, sizeof(*l->is_called), err);
+    l->may_pass_on = arena_array(l->arena, images, sizeof(*l->may_pass_on), err);
     l->named_endings = arena_array(l->arena, chains, sizeof(*l->named_endings), err);
     l->depth = arena_array(l->arena, chains, sizeof(*l->depth), err);
     l->is_base = arena_array(l->arena, chains, sizeof(*l->is_base), err);
@@ -263,7 +283,7 @@ static int make_room(struct lineage_facts *l, struct err *err)
     l->family = arena_array(l->arena, chains, sizeof(*l->family), err);
     if (out->images == NULL || out->next_ending == NULL || out->first_ending == NULL ||
         out->directions == NULL || out->stood_on == NULL || out->first_s == NULL ||
-        l->genesis == NULL || l->is_named == NULL || l->is_called == NULL ||
+        l->genesis == NULL || l->is_named == NULL || l->may_pass_on == NULL ||
         l->named_endings == NULL || l->depth == NULL || l->is_base == NULL ||
         l->is_grounded == NULL || l->is_shared == NULL || l->refuted == NULL || l->up_to == NULL ||
         l->family == NULL)

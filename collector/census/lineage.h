@@ -32,8 +32,18 @@
  * declaration is contradicted only if the line's core build is of another family than every known
  * version of the name; otherwise, and where it gives a digest that nobody knows, another version
  * may have been meant. Words that name nothing, of a store that its own user can write or of a tag
- * that is displaced, neither confirm nor contradict. Only confirmed is believed. One that an image
- * lower in the line says with the same words is inherited from it, if that image ever had a name.
+ * that is displaced, neither confirm nor contradict. Only confirmed is believed.
+ *
+ * Where name and digest are known for different images, the uppermost of them that is a prefix is
+ * meant, and that is never sure; a digest of the declared name's own repository only tells which
+ * version was meant, unless an image of that very name, and not by a tag alone, ends above it. A
+ * reference with a digest and without a tag names nothing but the digest. Provenance and build info
+ * list the sources of all stages: while nobody can verify one of them, what is confirmed of that
+ * list is only contained, unless it is all of the image's layers.
+ *
+ * A declaration that another image of the line says with the same words, above the base that it
+ * means, is inherited from the lowest such image. That one must have a name of its own, by a firm
+ * word and not displaced: without one it is a step of some making, and a user could make it up.
  * Images that are steps of the image's own making, by its builder's word, are no base of it and no
  * source of what it says.
  *
@@ -58,9 +68,10 @@ enum lineage_method {
 };
 
 /* High: declared, and confirmed by its digest; or the catalogue names it. Medium: declared, and
- * confirmed by its name, or by its boundary alone where a name that was pulled or is trusted, or
- * the catalogue's, ends there; or contained, with a name that was pulled or is trusted. Low:
- * contained or declared by its boundary alone, with a tag alone; and all that is inferred. */
+ * confirmed by its name, or by its boundary alone, or by one of a name and a digest that disagree,
+ * where a name that was pulled or is trusted, or the catalogue's, ends there; or contained, with a
+ * name that was pulled or is trusted. Low: contained or declared in these two ways, with a tag
+ * alone; and all that is inferred. */
 enum lineage_confidence { CONFIDENCE_NONE, CONFIDENCE_LOW, CONFIDENCE_MEDIUM, CONFIDENCE_HIGH };
 
 /* Of one image; what is shown of thousands. */
@@ -119,6 +130,10 @@ enum lineage_outcome {
 struct lineage_declaration {
     const struct fleet_evidence *evidence;
     enum lineage_outcome outcome;
+    enum lineage_outcome by_itself; /* what it would be, were it not inherited */
+    /* Confirmed by itself, and yet: its name and its digest mean different images; it is one of
+     * all sources of the build, and nobody can verify another one, so it may be another stage's. */
+    bool is_disputed, is_one_of_several;
     uint32_t
         chain; /* that confirms it; or, contradicted, one that the declared name has; FLEET_NONE */
     uint32_t from;   /* inherited: the image that says it too; FLEET_NONE */

@@ -1,100 +1,10 @@
-#include <stdlib.h>
-
 #include "collector/census/lineage_private.h"
+#include "common/imageref.h"
 
 #define HOLDERS_LOOKED_AT 64 /* of one name or digest, to contradict; more are left unsure */
 
-/* ---- who said the same before ---------------------------------------------------------------- */
-
-static int cmp_u64(uint64_t a, uint64_t b)
-{
-    return (a > b) - (a < b);
-}
-
-/* Orders rows by their words: what a child inherits from its parent is equal in all of them. */
-static int cmp_words(const struct lineage_facts *l, uint32_t a, uint32_t b)
-{
-    const struct fleet_evidence *x = &l->f->evidence[a], *y = &l->f->evidence[b];
-    const struct lineage_known *k = &l->known;
-    int order = cmp_u64(x->source, y->source);
-
-    if (order == 0)
-        order = cmp_u64(k->name_of[a], k->name_of[b]);
-    if (order == 0)
-        order = cmp_u64(k->digest_of[a], k->digest_of[b]);
-    if (order == 0 && k->name_of[a] == FLEET_NONE && k->digest_of[a] == FLEET_NONE)
-        order = cmp_u64((uint64_t)x->layers, (uint64_t)y->layers);
-    return order;
-}
-
-static int by_words(const void *a, const void *b, void *facts)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    int order = cmp_words(facts, x, y);
-
-    return order != 0 ? order : cmp_u64(x, y);
-}
-
-/* The chain that the image of a declaration ends at; FLEET_NONE where nothing is inherited of it:
- * the row tells no base, or the image never had a name. */
-static uint32_t ends_of(const struct lineage_facts *l, uint32_t evidence)
-{
-    const struct fleet_evidence *e = &l->f->evidence[evidence];
-    const struct fleet_image *image = &l->f->images[e->image];
-
-    if (l->only != NULL && !l->only->evidence[evidence])
-        return FLEET_NONE;
-    return lineage_declares(e) && l->is_called[e->image] && naming_has_line(image, l->known_at_s)
-               ? naming_top(image)
-               : FLEET_NONE;
-}
-
-int lineage_find_sayings(struct lineage_facts *l, struct err *err)
-{
-    struct lineage_sayings *s = &l->sayings;
-    size_t chains = l->f->chain_count;
-    uint32_t *next = arena_array(l->arena, chains, sizeof(*next), err), chain;
-
-    s->list = arena_array(l->arena, l->f->evidence_count, sizeof(*s->list), err);
-    s->starts = arena_array(l->arena, chains + 1, sizeof(*s->starts), err);
-    if (next == NULL || s->list == NULL || s->starts == NULL)
-        return -1;
-    for (uint32_t i = 0; i < l->f->evidence_count; i++)
-        if ((chain = ends_of(l, i)) != FLEET_NONE)
-            s->starts[chain + 1]++;
-    for (size_t c = 0; c < chains; c++) {
-        next[c] = s->starts[c];
-        s->starts[c + 1] += s->starts[c];
-    }
-    for (uint32_t i = 0; i < l->f->evidence_count; i++)
-        if ((chain = ends_of(l, i)) != FLEET_NONE)
-            s->list[next[chain]++] = i;
-    for (size_t c = 0; c < chains; c++)
-        if (s->starts[c + 1] - s->starts[c] > 1)
-            qsort_r(s->list + s->starts[c], s->starts[c + 1] - s->starts[c], sizeof(*s->list),
-                    by_words, l);
-    return 0;
-}
-
-/* An image that ends at `chain` and says the same; FLEET_NONE. */
-static uint32_t said_at(const struct lineage_facts *l, uint32_t chain, uint32_t evidence)
-{
-    const struct lineage_sayings *s = &l->sayings;
-    uint32_t low = s->starts[chain], high = s->starts[chain + 1];
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        int order = cmp_words(l, s->list[middle], evidence);
-
-        if (order == 0)
-            return l->f->evidence[s->list[middle]].image;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return FLEET_NONE;
-}
+/* ---- steps of its own making ------------------------------------------------------------------
+ */
 
 /* What the FROM comments tell of the image's own making. */
 static void find_steps(const struct lineage_facts *l, const struct fleet_run *run,
@@ -114,38 +24,6 @@ static void find_steps(const struct lineage_facts *l, const struct fleet_run *ru
             out->steps_to = e->layers;
         }
     }
-}
-
-static bool is_own_step(const struct lineage_judgement *j, uint32_t layers)
-{
-    return layers > j->steps_above && layers <= j->steps_to;
-}
-
-/* The lowest image of the line that says the same: it is the one who meant it. */
-static uint32_t said_below(const struct lineage_facts *l, uint32_t evidence,
-                           const struct lineage_judgement *j)
-{
-    const struct fleet_image *image = &l->f->images[l->f->evidence[evidence].image];
-
-    for (uint32_t p = 0; p + 1 < image->chain_count; p++) {
-        uint32_t from = is_own_step(j, p + 1) ? FLEET_NONE : said_at(l, image->chains[p], evidence);
-
-        if (from != FLEET_NONE)
-            return from;
-    }
-    return FLEET_NONE;
-}
-
-/* FROM comments nest: only the uppermost is the image's own. */
-static bool is_nested_from(const struct lineage_facts *l, uint32_t evidence)
-{
-    const struct fleet_evidence *e = &l->f->evidence[evidence];
-    const struct fleet_run *run = &l->f->images[e->image].evidence;
-
-    for (uint32_t i = evidence + 1; i < run->first + run->count; i++)
-        if (l->f->evidence[i].source == EVIDENCE_FROM && lineage_declares(&l->f->evidence[i]))
-            return e->source == EVIDENCE_FROM;
-    return false;
 }
 
 /* ---- who it fits ----------------------------------------------------------------------------- */
@@ -189,8 +67,8 @@ static const struct lineage_holder *holder_at(const struct lineage_holder *list,
         else
             high = middle;
     }
-    if (low < count && list[low].chain == chain && list[low].image == image)
-        low++; /* its only one: the list is distinct */
+    while (low < count && list[low].chain == chain && list[low].image == image)
+        low++; /* few: one for each repository */
     return low < count && list[low].chain == chain ? &list[low] : NULL;
 }
 
@@ -205,7 +83,7 @@ static const struct lineage_holder *highest_of(const struct lineage_facts *l,
     for (uint32_t p = count == 0 ? 0 : image->chain_count; p-- > 0;) {
         const struct lineage_holder *h;
 
-        if ((boundary != 0 && p + 1 != boundary) || is_own_step(j, p + 1))
+        if ((boundary != 0 && p + 1 != boundary) || lineage_is_own_step(j, p + 1))
             continue;
         h = holder_at(list, count, image->chains[p], e->image);
         if (h == NULL)
@@ -276,7 +154,7 @@ static bool is_step(const struct lineage_facts *l, const struct lineage_holder *
     uint32_t layers = h->chain == FLEET_NONE ? 0 : l->depth[h->chain];
 
     return layers > 0 && layers <= i->chain_count && i->chains[layers - 1] == h->chain &&
-           is_own_step(j, layers);
+           lineage_is_own_step(j, layers);
 }
 
 /* By the digest: a holder of the image's platform who is no prefix speaks against it. */
@@ -369,40 +247,180 @@ static void judge_boundary(const struct lineage_facts *l, const struct fleet_evi
     out->proof = PROOF_BOUNDARY;
 }
 
+/* ---- name and digest together ---------------------------------------------------------------- */
+
+static bool is_of(const char *name, const char *repository)
+{
+    size_t len = strlen(repository);
+
+    return strncmp(name, repository, len) == 0 && (name[len] == '\0' || name[len] == ':');
+}
+
+/* Whether somebody who has the digest has, or had, the declared name too. */
+static bool is_one_image(const struct lineage_facts *l, uint32_t name, uint32_t digest,
+                         uint32_t image)
+{
+    const struct lineage_held *by_name = &l->known.of_key[name];
+    const struct lineage_held *by_digest = &l->known.of_key[digest];
+
+    for (uint32_t i = 0; i < by_digest->firm && i < HOLDERS_LOOKED_AT; i++) {
+        uint32_t chain = l->known.holders[by_digest->first + i].chain;
+
+        if (holder_at(l->known.holders + by_name->first, by_name->firm, chain, image) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* Whether the digest is one of the declared name's repository: then it says which version. */
+static bool is_one_repository(const struct lineage_facts *l, uint32_t digest, const char *name)
+{
+    const struct lineage_held *held = &l->known.of_key[digest];
+    struct imageref declared, other;
+
+    if (imageref_parse(&declared, name, NULL) != 0)
+        return false;
+    for (uint32_t i = 0; i < held->firm && i < HOLDERS_LOOKED_AT; i++) {
+        const struct lineage_holder *h = &l->known.holders[held->first + i];
+
+        if (h->repository != FLEET_NONE && is_of(name, l->f->names[h->repository].normal))
+            return true;
+        if (h->entry != FLEET_NONE &&
+            imageref_parse(&other, l->c->bases[h->entry].name, NULL) == 0 &&
+            imageref_same_repository(&declared, &other))
+            return true;
+    }
+    return false;
+}
+
+/* Whether the name goes before a digest that fits too: it ends above that, and where both are of
+ * one repository it is more than a tag, which anybody who tags images can make. */
+static bool goes_before(const struct lineage_facts *l, const struct lineage_holder *h,
+                        uint32_t layers, const char *name, bool is_version,
+                        const struct lineage_judgement *j)
+{
+    const struct naming_claim *claim = naming_claim_of(l->naming, h->chain, name);
+
+    return layers > j->boundary && (!is_version || (claim != NULL && claim->strength > NAME_TAG));
+}
+
+/* The digest decided. Where the name is known too, and for another image, the layers decide among
+ * both: the uppermost one that they begin with is meant. A child may say its own base's name, and
+ * have the digest from its parent. A digest that does not fit is a lie all the same where it is a
+ * version of what is named. `told`: the boundary that the row says. */
+static void weigh_both(const struct lineage_facts *l, uint32_t name, uint32_t digest,
+                       const struct fleet_evidence *e, uint32_t told, struct lineage_judgement *out)
+{
+    bool fits_digest = out->outcome == OUTCOME_CONFIRMED, is_version;
+    const struct lineage_holder *h;
+    uint32_t layers = 0, meant;
+
+    if (l->known.of_key[name].firm == 0 || is_one_image(l, name, digest, e->image))
+        return;
+    is_version = is_one_repository(l, digest, e->reference);
+    h = fits(l, name, e, told, out, &layers);
+    if (h != NULL &&
+        (fits_digest ? goes_before(l, h, layers, e->reference, is_version, out) : !is_version)) {
+        meant = fits_digest ? out->chain : FLEET_NONE;
+        confirm(out, h, layers, false);
+        out->other = meant;
+    } else if (fits_digest && !is_version) {
+        out->other = h != NULL ? h->chain : FLEET_NONE;
+    } else {
+        return;
+    }
+    out->proof = PROOF_DISPUTED;
+}
+
+/* ---- one row --------------------------------------------------------------------------------- */
+
 static void judge_words(const struct lineage_facts *l, uint32_t evidence,
                         struct lineage_judgement *out)
 {
     const struct fleet_evidence *e = &l->f->evidence[evidence];
-    uint32_t name = l->known.name_of[evidence], digest = l->known.digest_of[evidence];
+    uint32_t name = l->known.name_of[evidence], digest = l->known.digest_of[evidence], told;
 
     if (boundary_of(l, e, &out->boundary) != 0) {
         conclude(out, OUTCOME_CONTRADICTED, BECAUSE_NO_SUCH_LAYER, FLEET_NONE);
         return;
     }
+    told = out->boundary;
     if (digest != FLEET_NONE)
         judge_digest(l, digest, e, out);
-    if (out->outcome == OUTCOME_UNVERIFIABLE && name != FLEET_NONE)
+    if (name != FLEET_NONE && out->outcome == OUTCOME_UNVERIFIABLE)
         judge_name(l, name, e, out);
+    else if (name != FLEET_NONE && digest != FLEET_NONE)
+        weigh_both(l, name, digest, e, told, out);
     if (name == FLEET_NONE && digest == FLEET_NONE)
         judge_boundary(l, e, out);
 }
 
-void lineage_judge(const struct lineage_facts *l, uint32_t evidence, struct lineage_judgement *out)
+static bool is_list(const struct fleet_evidence *e)
+{
+    return e->source == EVIDENCE_BUILDINFO || e->source == EVIDENCE_PROVENANCE;
+}
+
+/* Its own outcome, whoever said the same before. */
+static void judge_alone(const struct lineage_facts *l, uint32_t evidence,
+                        struct lineage_judgement *out)
 {
     const struct fleet_evidence *e = &l->f->evidence[evidence];
 
     *out = (struct lineage_judgement){.outcome = OUTCOME_UNVERIFIABLE,
                                       .reason = BECAUSE_NOBODY_HOLDS_IT,
                                       .chain = FLEET_NONE,
+                                      .other = FLEET_NONE,
                                       .from = FLEET_NONE};
     find_steps(l, &l->f->images[e->image].evidence, out);
     judge_words(l, evidence, out);
-    if ((e->source == EVIDENCE_BUILDINFO || e->source == EVIDENCE_PROVENANCE) &&
-        out->outcome == OUTCOME_CONTRADICTED)
+    if (is_list(e) && out->outcome == OUTCOME_CONTRADICTED)
         conclude(out, OUTCOME_UNVERIFIABLE, BECAUSE_ONE_OF_SEVERAL, FLEET_NONE);
     out->by_itself = out->outcome;
-    out->from = said_below(l, evidence, out);
-    out->is_nested = is_nested_from(l, evidence);
+}
+
+/* What BuildKit builds with, and lists among the sources: no image is ever built on these. */
+static bool is_tool(const struct fleet_evidence *e)
+{
+    static const char *const tools[] = {"docker.io/docker/dockerfile",
+                                        "docker.io/docker/dockerfile-upstream",
+                                        "docker.io/docker/buildkit-syft-scanner"};
+
+    for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++)
+        if (is_of(e->reference, tools[i]))
+            return true;
+    return false;
+}
+
+uint32_t lineage_open_lists(const struct lineage_facts *l, uint32_t image)
+{
+    const struct fleet_run *run = &l->f->images[image].evidence;
+    uint32_t open_lists = 0;
+
+    for (uint32_t i = run->first; i < run->first + run->count; i++) {
+        const struct fleet_evidence *e = &l->f->evidence[i];
+        struct lineage_judgement j;
+
+        if (!is_list(e) || !lineage_declares(e) || is_tool(e))
+            continue;
+        judge_alone(l, i, &j);
+        if (j.outcome == OUTCOME_UNVERIFIABLE && j.reason != BECAUSE_ONE_OF_SEVERAL)
+            open_lists |= UINT32_C(1) << e->source;
+    }
+    return open_lists;
+}
+
+void lineage_judge(const struct lineage_facts *l, uint32_t evidence, uint32_t open_lists,
+                   struct lineage_judgement *out)
+{
+    const struct fleet_evidence *e = &l->f->evidence[evidence];
+
+    judge_alone(l, evidence, out);
+    /* With all layers there is no room for another base. */
+    out->is_one_of_several = out->outcome == OUTCOME_CONFIRMED &&
+                             (open_lists >> e->source & 1) != 0 &&
+                             out->boundary < l->f->images[e->image].chain_count;
+    out->from = lineage_said_below(l, evidence, out);
+    out->is_nested = lineage_is_nested(l, evidence);
     if (out->from != FLEET_NONE || out->is_nested)
         out->outcome = OUTCOME_INHERITED;
 }

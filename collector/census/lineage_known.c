@@ -69,14 +69,21 @@ static uint32_t find_digest(const struct words *w, const struct digest *digest)
     return found == NULL ? FLEET_NONE : found->index;
 }
 
-/* A reference without a tag means "latest". In `arena` where it has to be written. */
-static const char *with_tag(const char *reference, struct arena *arena, struct err *err)
+static bool has_tag(const char *reference)
 {
     const char *slash = strrchr(reference, '/');
+
+    return strchr(slash == NULL ? reference : slash, ':') != NULL;
+}
+
+/* A reference without a tag means "latest", unless a digest says which one is meant. In `arena`
+ * where it has to be written. */
+static const char *with_tag(const char *reference, struct arena *arena, struct err *err)
+{
     size_t len = strlen(reference);
     char *text;
 
-    if (strchr(slash == NULL ? reference : slash, ':') != NULL)
+    if (has_tag(reference))
         return reference;
     text = arena_array(arena, len + sizeof(":latest"), 1, err);
     if (text == NULL)
@@ -92,17 +99,18 @@ static int list_words(struct lineage_facts *l, struct words *w, struct err *err)
 
     for (uint32_t i = 0; i < l->f->evidence_count; i++) {
         const struct fleet_evidence *e = &l->f->evidence[i];
+        bool has_digest = !digest_eq(&e->digest, &none);
         const char *text;
 
         if (!lineage_declares(e))
             continue;
-        if (e->reference[0] != '\0') {
+        if (e->reference[0] != '\0' && (has_tag(e->reference) || !has_digest)) {
             text = with_tag(e->reference, l->arena, err);
             if (text == NULL)
                 return -1;
             w->names[w->name_count++] = (struct word){hash_text(text), text, i};
         }
-        if (!digest_eq(&e->digest, &none))
+        if (has_digest)
             w->digests[w->digest_count++] = (struct mark){&e->digest, i};
     }
     return 0;
@@ -171,7 +179,8 @@ static int add_said(struct lineage_facts *l, const struct words *w, const uint32
     bool by_root = naming_is_known(&said->root, l->known_at_s);
     struct lineage_holder holder = {.image = said->image,
                                     .entry = FLEET_NONE,
-                                    .store = by_root ? said->root.store : said->user.store};
+                                    .store = by_root ? said->root.store : said->user.store,
+                                    .repository = FLEET_NONE};
 
     if (l->only != NULL && !(l->only->said[index] && l->only->images[said->image]))
         return 0;
@@ -194,6 +203,7 @@ static int add_said(struct lineage_facts *l, const struct words *w, const uint32
         const struct fleet_said_digest *digest = &f->said_digests[said->digests.first + i];
 
         holder.key = digest->disproved ? FLEET_NONE : find_digest(w, &digest->digest);
+        holder.repository = digest->repository;
         if (add_holder(l, holder, err) != 0)
             return -1;
     }
@@ -208,7 +218,8 @@ static int add_entry(struct lineage_facts *l, const struct words *w, uint32_t in
                                     .chain = l->naming->catalogue_chain[index],
                                     .image = FLEET_NONE,
                                     .entry = index,
-                                    .store = FLEET_NONE};
+                                    .store = FLEET_NONE,
+                                    .repository = FLEET_NONE};
 
     if (l->known_at_s != 0 && base->added_s > l->known_at_s)
         return 0;
@@ -231,7 +242,8 @@ static int add_image(struct lineage_facts *l, const struct words *w, uint32_t in
                                               .chain = naming_top(image),
                                               .image = index,
                                               .entry = FLEET_NONE,
-                                              .store = FLEET_NONE},
+                                              .store = FLEET_NONE,
+                                              .repository = FLEET_NONE},
                       err);
 }
 
@@ -247,7 +259,9 @@ static int cmp_holders(const void *a, const void *b)
         return x->chain < y->chain ? -1 : 1;
     if (x->image != y->image)
         return x->image < y->image ? -1 : 1;
-    return (x->entry > y->entry) - (x->entry < y->entry);
+    if (x->entry != y->entry)
+        return x->entry < y->entry ? -1 : 1;
+    return (x->repository > y->repository) - (x->repository < y->repository);
 }
 
 static int sort_holders(struct lineage_facts *l, struct err *err)

@@ -16,7 +16,7 @@ enum lineage_confidence lineage_weigh(enum lineage_method method, enum lineage_p
     case LINEAGE_NONE:
         return CONFIDENCE_NONE;
     case LINEAGE_DECLARED:
-        if (proof == PROOF_BOUNDARY)
+        if (proof == PROOF_BOUNDARY || proof == PROOF_DISPUTED)
             return strength >= NAME_PULLED ? CONFIDENCE_MEDIUM : CONFIDENCE_LOW;
         return proof == PROOF_DIGEST || strength == NAME_CATALOGUE ? CONFIDENCE_HIGH
                                                                    : CONFIDENCE_MEDIUM;
@@ -75,20 +75,21 @@ static void take_judgement(struct lineage_facts *l, uint32_t i, const struct lin
         count_one(&out->inherited);
         break;
     }
-    if (j->by_itself == OUTCOME_CONFIRMED)
+    if (lineage_proves(j))
         take_confirmed(l, i, j, d);
 }
 
 static void judge_all(struct lineage_facts *l, uint32_t i, struct declared *d)
 {
     const struct fleet_run *run = &l->f->images[i].evidence;
+    uint32_t open_lists = lineage_open_lists(l, i);
 
     for (uint32_t e = run->first; e < run->first + run->count; e++) {
         struct lineage_judgement judgement;
 
         if (!lineage_declares(&l->f->evidence[e]))
             continue;
-        lineage_judge(l, e, &judgement);
+        lineage_judge(l, e, open_lists, &judgement);
         take_judgement(l, i, &judgement, d);
     }
 }

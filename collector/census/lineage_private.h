@@ -21,14 +21,16 @@ enum lineage_word {
 /* Who is known by a declared name or digest, at any time. */
 struct lineage_holder {
     uint32_t key;
-    uint32_t chain; /* that it ends at; FLEET_NONE: an entry of the catalogue on no host */
-    uint32_t image; /* FLEET_NONE: an entry of the catalogue */
-    uint32_t entry; /* of the catalogue; FLEET_NONE */
-    uint32_t store; /* that says so; FLEET_NONE */
+    uint32_t chain;      /* that it ends at; FLEET_NONE: an entry of the catalogue on no host */
+    uint32_t image;      /* FLEET_NONE: an entry of the catalogue */
+    uint32_t entry;      /* of the catalogue; FLEET_NONE */
+    uint32_t store;      /* that says so; FLEET_NONE */
+    uint32_t repository; /* the fleet's name of the one whose digest it is; FLEET_NONE */
     enum lineage_word word;
 };
 
-/* The holders of one key, distinct: firm ones first, and of both kinds by chain, then image. */
+/* The holders of one key, distinct: firm ones first, and of both kinds by chain, image, and
+ * repository. */
 struct lineage_held {
     uint32_t first, firm, count;
 };
@@ -40,8 +42,8 @@ struct lineage_known {
     size_t count, cap, key_count;
 };
 
-/* Where the declaring images of a chain lie, to find who said the same before. Whom nobody ever
- * called anything is a step of the making of others, of which nothing is inherited. */
+/* Where the declaring images of a chain lie, to find who said the same before: those that may pass
+ * on what they say. */
 struct lineage_sayings {
     uint32_t *list;   /* evidence, by chain that its image ends at, then by its words */
     uint32_t *starts; /* by chain, and one more */
@@ -61,7 +63,9 @@ struct lineage_facts {
     struct lineage_sayings sayings;
     uint32_t *genesis; /* by image: position of its first layer that is not empty */
     bool *is_named;    /* by image: a store whose word is firm gives it a name */
-    bool *is_called;   /* by image: anybody ever gave it a name */
+    /* By image: it has a name of its own that names, so it is no step of the making of others, and
+     * no user of a store made it up: others may have inherited from it. */
+    bool *may_pass_on;
     /* By chain. */
     uint32_t *depth, *named_endings;
     bool *is_base;     /* may be a core build */
@@ -75,8 +79,6 @@ struct lineage_facts {
 
 /* Fills `known`; of an image whose config is not here there is nothing to hold. */
 int lineage_find_known(struct lineage_facts *l, struct err *err);
-/* Fills `sayings`, after `known`. */
-int lineage_find_sayings(struct lineage_facts *l, struct err *err);
 
 /* Whether an image is part of it all: its config is here, and it was heard of by then. */
 static inline bool lineage_knows(const struct lineage_facts *l, uint32_t image)
@@ -98,6 +100,21 @@ static inline bool lineage_is_named(const struct lineage_facts *l, uint32_t chai
     return l->only != NULL ? l->only->chains[chain] : l->naming->strength[chain] >= NAME_TAG;
 }
 
+/* ---- who said the same before (lineage_inherited.c) ------------------------------------------ */
+
+struct lineage_judgement;
+
+/* Fills `sayings`, after `known`. */
+int lineage_find_sayings(struct lineage_facts *l, struct err *err);
+
+/* The lowest image of the line that says the same: it is the one who meant it. Only above the base
+ * that is judged to be meant: who ends there or below cannot stand on it. FLEET_NONE: none. */
+uint32_t lineage_said_below(const struct lineage_facts *l, uint32_t evidence,
+                            const struct lineage_judgement *j);
+
+/* FROM comments nest: only the uppermost is the image's own. */
+bool lineage_is_nested(const struct lineage_facts *l, uint32_t evidence);
+
 /* ---- one declaration (lineage_declared.c) ---------------------------------------------------- */
 
 enum lineage_reason {
@@ -115,7 +132,8 @@ enum lineage_reason {
     BECAUSE_ONE_OF_SEVERAL, /* a source of the build, which may be another stage's */
 };
 
-enum lineage_proof { PROOF_NONE, PROOF_BOUNDARY, PROOF_NAME, PROOF_DIGEST };
+/* Disputed: by one of its name and its digest, and the other means another image. */
+enum lineage_proof { PROOF_NONE, PROOF_BOUNDARY, PROOF_DISPUTED, PROOF_NAME, PROOF_DIGEST };
 
 struct lineage_judgement {
     enum lineage_outcome outcome;
@@ -125,7 +143,9 @@ struct lineage_judgement {
     const struct lineage_holder *weak; /* in the line, where it is BECAUSE_UNSURE; NULL: nowhere */
     bool is_unknown;                   /* it gives a digest by which no base is known */
     bool is_nested;                    /* a FROM comment below another one */
-    uint32_t chain;                    /* that confirms, or contradicts it; FLEET_NONE */
+    bool is_one_of_several; /* confirmed by itself, and another source of its list is open */
+    uint32_t chain;         /* that confirms, or contradicts it; FLEET_NONE */
+    uint32_t other;    /* disputed: what its other word means in the line; FLEET_NONE: nothing */
     uint32_t boundary; /* how many layers are the base's, where it is confirmed or says so; 0 */
     uint32_t from;     /* inherited from; FLEET_NONE */
     /* Images that end above so many layers, and not above so many, are steps of its own making
@@ -133,8 +153,26 @@ struct lineage_judgement {
     int64_t steps_above, steps_to;
 };
 
-/* In constant memory; reads nothing but what lineage_compute() made. */
-void lineage_judge(const struct lineage_facts *l, uint32_t evidence, struct lineage_judgement *out);
+/* Some evidence lists all sources of a build, in no order that tells which one the last stage
+ * began with. The lists of which nobody can verify some source: it may be that one. One bit for
+ * each kind of evidence. */
+uint32_t lineage_open_lists(const struct lineage_facts *l, uint32_t image);
+
+/* In constant memory; reads nothing but what lineage_compute() made. `open_lists`: of its image. */
+void lineage_judge(const struct lineage_facts *l, uint32_t evidence, uint32_t open_lists,
+                   struct lineage_judgement *out);
+
+/* Whether an image that ends after so many layers is a step of the image's own making. */
+static inline bool lineage_is_own_step(const struct lineage_judgement *j, uint32_t layers)
+{
+    return layers > j->steps_above && layers <= j->steps_to;
+}
+
+/* Whether it proves its base, be it the image's own word or inherited. */
+static inline bool lineage_proves(const struct lineage_judgement *j)
+{
+    return j->by_itself == OUTCOME_CONFIRMED && !j->is_one_of_several;
+}
 
 /* Where families are sure, by the catalogue or os-release, they are told for all core builds, and
  * for what the catalogue has: only they tell two core builds apart without any doubt. */

@@ -132,22 +132,41 @@ static const char *family_at(const struct lineage_teller *t, uint32_t chain)
     return family_words(t, i == FLEET_NONE ? chain : t->l->out->images[i].core);
 }
 
+/* What weakens a confirmed one: goes on behind its sentence's last word. */
+static const char *why_weak(const struct lineage_teller *t, const struct lineage_judgement *j,
+                            struct err *err)
+{
+    const char *word = j->reason == BECAUSE_DIGEST_FITS ? "name" : "digest", *other;
+
+    if (j->is_one_of_several)
+        return "; nobody can verify another source of the same list, so it may be another stage's "
+               "base";
+    if (j->is_unknown)
+        return "; nobody knows a base by the digest that is given with it";
+    if (j->proof != PROOF_DISPUTED)
+        return "";
+    if (j->other == FLEET_NONE)
+        return say(t, err, "; the %s that is given with it is known for other layers only", word);
+    other = chain_words(t, j->other, err);
+    return other == NULL ? NULL
+                         : say(t, err, "; the %s that is given with it is that of %s", word, other);
+}
+
 static const char *why_confirmed(const struct lineage_teller *t, const struct lineage_judgement *j,
                                  struct err *err)
 {
-    const char *words = chain_words(t, j->chain, err);
+    const char *words = chain_words(t, j->chain, err), *weak = why_weak(t, j, err);
     struct lowest low = lowest(j->boundary);
 
-    if (words == NULL)
+    if (words == NULL || weak == NULL)
         return NULL;
     if (j->reason == BECAUSE_BOUNDARY_FITS)
         return say(t, err, "It says that the %s %s the base's, and %s ends there.", low.layers,
                    low.are, words);
     if (j->reason == BECAUSE_NAME_FITS)
-        return say(
-            t, err, "An image that has or had this name is the %s of this one%s.", low.layers,
-            j->is_unknown ? "; nobody knows a base by the digest that is given with it" : "");
-    return say(t, err, "The image with this digest is the %s of this one.", low.layers);
+        return say(t, err, "An image that has or had this name is the %s of this one%s.",
+                   low.layers, weak);
+    return say(t, err, "The image with this digest is the %s of this one%s.", low.layers, weak);
 }
 
 static const char *why_differs(const struct lineage_teller *t, const struct lineage_judgement *j,
@@ -277,6 +296,49 @@ static int tell_contradicted(const struct lineage_teller *t, struct lineage_stor
     return 0;
 }
 
+/* Declared by name and digest that do not go together. */
+static int tell_disputed(const struct lineage_teller *t, struct lineage_story *story,
+                         struct err *err)
+{
+    for (size_t i = 0; i < story->declaration_count; i++) {
+        const struct lineage_declaration *d = &story->declarations[i];
+        const char *declared;
+
+        if (d->outcome != OUTCOME_CONFIRMED || !d->is_disputed)
+            continue;
+        declared = declared_words(t, d->evidence, err);
+        if (declared == NULL ||
+            add(story, say(t, err,
+                           "%s names %s as its base; its name and its digest mean different "
+                           "images. %s",
+                           source_words(d->evidence->source), declared, d->why)) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Its layers alone tell the base; or a list too, of which another source may be it. */
+static int tell_contained(const struct lineage_teller *t, struct lineage_story *story,
+                          const char *base, struct err *err)
+{
+    uint32_t nearest = t->l->out->images[t->image].nearest;
+
+    for (size_t i = 0; i < story->declaration_count; i++) {
+        const struct lineage_declaration *d = &story->declarations[i];
+
+        if (d->is_one_of_several && d->chain == nearest)
+            return add(story, say(t, err,
+                                  "Its layers begin with those of %s. %s lists it among all "
+                                  "sources of the build, and nobody can verify another one: it may "
+                                  "be another stage's base.",
+                                  base, source_words(d->evidence->source)));
+    }
+    return add(story, say(t, err,
+                          "Its layers begin with those of %s; nothing else says that it was built "
+                          "from it.",
+                          base));
+}
+
 static int tell_nearest(const struct lineage_teller *t, struct lineage_story *story,
                         struct err *err)
 {
@@ -288,11 +350,7 @@ static int tell_nearest(const struct lineage_teller *t, struct lineage_story *st
     words = chain_words(t, image->nearest, err);
     if (words == NULL)
         return -1;
-    if (image->method == LINEAGE_CONTAINS &&
-        add(story, say(t, err,
-                       "Its layers begin with those of %s; nothing else says that it was built "
-                       "from it.",
-                       words)) != 0)
+    if (image->method == LINEAGE_CONTAINS && tell_contained(t, story, words, err) != 0)
         return -1;
     if (image->ties > 1 &&
         add(story, say(t, err,
@@ -441,8 +499,8 @@ int lineage_tell_against(const struct lineage_teller *t, struct lineage_story *s
         return -1;
     if (!t->l->out->images[t->image].known)
         return 0;
-    if (tell_contradicted(t, story, err) != 0 || tell_nearest(t, story, err) != 0 ||
-        tell_above(t, story, err) != 0)
+    if (tell_contradicted(t, story, err) != 0 || tell_disputed(t, story, err) != 0 ||
+        tell_nearest(t, story, err) != 0 || tell_above(t, story, err) != 0)
         return -1;
     if (tell_tags(t, story, err) != 0 || tell_seen(t, story, err) != 0)
         return -1;

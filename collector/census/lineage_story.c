@@ -7,6 +7,7 @@ static int tell_declarations(const struct lineage_teller *t, struct lineage_stor
                              struct lineage_judgement *judgements, struct err *err)
 {
     const struct fleet_run *run = &t->l->f->images[t->image].evidence;
+    uint32_t open_lists = lineage_open_lists(t->l, t->image);
 
     for (uint32_t i = run->first; i < run->first + run->count; i++) {
         const struct fleet_evidence *e = &t->l->f->evidence[i];
@@ -15,12 +16,19 @@ static int tell_declarations(const struct lineage_teller *t, struct lineage_stor
 
         if (!lineage_declares(e))
             continue;
-        lineage_judge(t->l, i, j);
+        lineage_judge(t->l, i, open_lists, j);
         why = lineage_why(t, j, err);
         if (why == NULL)
             return -1;
-        out->declarations[out->declaration_count++] = (struct lineage_declaration){
-            .evidence = e, .outcome = j->outcome, .chain = j->chain, .from = j->from, .why = why};
+        out->declarations[out->declaration_count++] =
+            (struct lineage_declaration){.evidence = e,
+                                         .outcome = j->outcome,
+                                         .by_itself = j->by_itself,
+                                         .is_disputed = j->proof == PROOF_DISPUTED,
+                                         .is_one_of_several = j->is_one_of_several,
+                                         .chain = j->chain,
+                                         .from = j->from,
+                                         .why = why};
     }
     return 0;
 }
@@ -37,7 +45,7 @@ static bool is_declared(const struct lineage_story *story,
     for (size_t i = 0; i < story->declaration_count; i++) {
         const struct lineage_judgement *j = &judgements[i];
 
-        if (j->by_itself != outcome || j->boundary != layers)
+        if (j->by_itself != outcome || j->is_one_of_several || j->boundary != layers)
             continue;
         found = true;
         *proof = j->proof > *proof ? j->proof : *proof;

@@ -90,7 +90,7 @@ static void say_method(const struct telling *t, char *out, size_t size)
     for (size_t i = 0; i < t->story.declaration_count && len < size; i++) {
         const struct lineage_declaration *d = &t->story.declarations[i];
 
-        if (d->outcome == OUTCOME_CONFIRMED && d->chain == l->nearest)
+        if (d->outcome == OUTCOME_CONFIRMED && !d->is_one_of_several && d->chain == l->nearest)
             len += (size_t)snprintf(out + len, size - len, " and %s",
                                     source_words(d->evidence->source));
     }

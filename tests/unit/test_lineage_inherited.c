@@ -85,18 +85,97 @@ static void what_is_inherited_names_the_image_that_says_it(void **state)
 {
     struct fixture *f = *state;
     uint32_t labelled = tagged(f, IMAGE(&f->r.m, f->os), "labelled:1");
-    uint32_t user = lineage_rig_store(&f->r, "lab", 1000), private = IMAGE(&f->r.m, f->os, f->rt);
+    uint32_t twin = tagged(f, IMAGE(&f->r.m, f->os, f->rt), "twin:1");
     uint32_t shop = tagged(f, IMAGE(&f->r.m, f->os, f->app), "shop:1");
     uint32_t other = tagged(f, IMAGE(&f->r.m, f->os, f->rt, f->app), "other:1");
 
-    lineage_rig_tag(&f->r, user, private, "private:1");
     lineage_rig_declare(&f->r, labelled, EVIDENCE_LABEL, "corp/gone:1", NULL);
-    lineage_rig_declare(&f->r, private, EVIDENCE_LABEL, "corp/lost:1", NULL);
+    lineage_rig_declare(&f->r, twin, EVIDENCE_LABEL, "corp/lost:1", NULL);
     lineage_rig_declare(&f->r, shop, EVIDENCE_LABEL, "corp/gone:1", NULL);
     lineage_rig_declare(&f->r, other, EVIDENCE_LABEL, "corp/lost:1", NULL);
     lineage_rig_compute(&f->r, 0);
     assert_outcome(f, shop, OUTCOME_INHERITED, "Inherited: labelled:1 says the same");
-    assert_outcome(f, other, OUTCOME_INHERITED, "Inherited: image "); /* not python:3 */
+    assert_outcome(f, other, OUTCOME_INHERITED, "Inherited: twin:1 says the same");
+    assert_int_equal(f->r.story.declarations[0].by_itself, OUTCOME_UNVERIFIABLE);
+}
+
+static void nothing_is_inherited_from_an_image_that_only_a_user_names(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t user = lineage_rig_store(&f->r, "lab", 1000), mine = IMAGE(&f->r.m, f->os, f->rt);
+    uint32_t shop = tagged(f, IMAGE(&f->r.m, f->os, f->rt, f->app), "shop:1");
+
+    lineage_rig_tag(&f->r, user, mine, "mine:1"); /* python:3 ends there, and is another image */
+    lineage_rig_declare(&f->r, mine, EVIDENCE_LABEL, DEBIAN ":12", "d");
+    lineage_rig_declare(&f->r, shop, EVIDENCE_LABEL, DEBIAN ":12", "d");
+    lineage_rig_compute(&f->r, 0);
+    assert_outcome(f, shop, OUTCOME_CONFIRMED, "is the lowest layer of this one");
+    assert_int_equal(of(f, shop)->method, LINEAGE_DECLARED);
+    assert_int_equal(f->r.said[3].image, mine);
+    f->r.trusted[3] = true; /* from here on he names for all */
+    lineage_rig_compute(&f->r, 0);
+    assert_outcome(f, shop, OUTCOME_INHERITED, "Inherited: mine:1 says the same");
+    assert_int_equal(f->r.story.declarations[0].by_itself, OUTCOME_CONFIRMED);
+}
+
+static void nothing_is_inherited_from_an_image_whose_only_name_is_displaced(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t evil = IMAGE(&f->r.m, f->os, f->lib);
+    uint32_t shop = tagged(f, IMAGE(&f->r.m, f->os, f->lib, f->app), "shop:1");
+
+    tagged(f, evil, DEBIAN ":12");
+    lineage_rig_declare(&f->r, evil, EVIDENCE_LABEL, "corp/gone:1", NULL);
+    lineage_rig_declare(&f->r, shop, EVIDENCE_LABEL, "corp/gone:1", NULL);
+    lineage_rig_compute(&f->r, 0);
+    assert_outcome(f, shop, OUTCOME_UNVERIFIABLE, "Nobody holds");
+}
+
+/* Another image that ends where the base does cannot be the one who stands on it first. */
+static void
+an_image_that_ends_with_the_declared_base_is_not_the_one_that_declared_it_first(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t relabelled = tagged(f, IMAGE(&f->r.m, f->os), "relabelled:1");
+    uint32_t shop = tagged(f, IMAGE(&f->r.m, f->os, f->app), "shop:1");
+
+    lineage_rig_declare(&f->r, relabelled, EVIDENCE_LABEL, DEBIAN ":12", "d");
+    lineage_rig_declare(&f->r, shop, EVIDENCE_LABEL, DEBIAN ":12", "d");
+    lineage_rig_compute(&f->r, 0);
+    assert_outcome(f, shop, OUTCOME_CONFIRMED, "is the lowest layer of this one");
+    assert_int_equal(of(f, shop)->ties, 2);
+}
+
+static void whatever_writes_them_the_same_words_of_the_base_are_inherited(void **state)
+{
+    static const enum fleet_evidence_source sources[] = {EVIDENCE_ANNOTATION, EVIDENCE_LABEL,
+                                                         EVIDENCE_S2I, EVIDENCE_BUILDPACKS};
+    struct fixture *f = *state;
+    struct fleet_maker *m = &f->r.m;
+    uint32_t shop = tagged(f, IMAGE(m, f->os, f->rt, f->app), "shop:1");
+    const struct lineage_story *story;
+
+    for (uint32_t image = f->python; image <= shop; image++)
+        for (size_t i = 0; i < unit_count(sources); i++) {
+            struct fleet_evidence *e =
+                lineage_rig_declare(&f->r, image, sources[i], DEBIAN ":12", "d");
+
+            if (sources[i] == EVIDENCE_BUILDPACKS)
+                e->top = m->layers[f->os].diff;
+        }
+    lineage_rig_compute(&f->r, 0);
+    assert_int_equal(of(f, f->python)->confirmed, 4);
+    assert_int_equal(of(f, f->python)->nearest_layers, 1);
+    assert_int_equal(of(f, shop)->inherited, 4);
+    assert_int_equal(of(f, shop)->confirmed, 0);
+    assert_int_equal(of(f, shop)->nearest_layers, 2);
+    assert_int_equal(of(f, shop)->method, LINEAGE_CONTAINS);
+    story = lineage_rig_explain(&f->r, shop);
+    assert_int_equal(story->declaration_count, 4);
+    for (size_t i = 0; i < story->declaration_count; i++) {
+        assert_int_equal(story->declarations[i].from, f->python);
+        assert_int_equal(story->declarations[i].by_itself, OUTCOME_CONFIRMED);
+    }
 }
 
 /* docker keeps an image for its LABEL step, at the base's own chain. */
@@ -204,6 +283,10 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(labels_that_the_base_has_too_are_inherited_from_it),
         TEST(what_is_inherited_names_the_image_that_says_it),
+        TEST(nothing_is_inherited_from_an_image_that_only_a_user_names),
+        TEST(nothing_is_inherited_from_an_image_whose_only_name_is_displaced),
+        TEST(an_image_that_ends_with_the_declared_base_is_not_the_one_that_declared_it_first),
+        TEST(whatever_writes_them_the_same_words_of_the_base_are_inherited),
         TEST(what_only_a_step_of_its_making_says_too_is_the_images_own),
         TEST(from_comments_nest_and_only_the_uppermost_is_the_images_own),
         TEST(a_sibling_that_shares_build_cache_is_no_base_where_a_declaration_is_confirmed),
