@@ -177,7 +177,8 @@ struct fleet_said {
 struct fleet_said_digest {
     uint32_t repository; /* name */
     struct digest digest;
-    bool disproved; /* it is of a manifest that is here, and of another image */
+    bool proved;    /* it is of a manifest that is here, and of this image */
+    bool disproved; /* the same, and of another image */
 };
 
 struct fleet_past_name { /* a name that an image ever had somewhere, also those that it has now */

@@ -177,18 +177,19 @@ static int add_said(struct lineage_facts *l, const struct words *w, const uint32
     const struct fleet_said *said = &f->said[index];
     bool is_firm = l->only != NULL || naming_is_firm(l->naming, f, index, l->known_at_s);
     bool by_root = naming_is_known(&said->root, l->known_at_s);
+    bool names_count = l->only == NULL || l->only->said[index];
     struct lineage_holder holder = {.image = said->image,
                                     .entry = FLEET_NONE,
                                     .store = by_root ? said->root.store : said->user.store,
                                     .repository = FLEET_NONE};
 
-    if (l->only != NULL && !(l->only->said[index] && l->only->images[said->image]))
+    if (l->only != NULL && !l->only->images[said->image])
         return 0;
     if ((!is_firm && !naming_is_known(&said->user, l->known_at_s)) ||
         !naming_has_line(&f->images[said->image], l->known_at_s))
         return 0;
     holder.chain = naming_top(&f->images[said->image]);
-    for (uint32_t i = 0; i < said->names.count; i++) {
+    for (uint32_t i = 0; names_count && i < said->names.count; i++) {
         uint32_t name = f->place_names[said->names.first + i];
 
         holder.key = key_of_name[name];
@@ -202,7 +203,9 @@ static int add_said(struct lineage_facts *l, const struct words *w, const uint32
     for (uint32_t i = 0; i < said->digests.count; i++) {
         const struct fleet_said_digest *digest = &f->said_digests[said->digests.first + i];
 
-        holder.key = digest->disproved ? FLEET_NONE : find_digest(w, &digest->digest);
+        holder.key = digest->disproved || !(names_count || digest->proved)
+                         ? FLEET_NONE
+                         : find_digest(w, &digest->digest);
         holder.repository = digest->repository;
         if (add_holder(l, holder, err) != 0)
             return -1;

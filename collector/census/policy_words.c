@@ -262,7 +262,7 @@ static uint32_t place_of(const struct policy_judge *j, uint32_t image)
 }
 
 /* An image's ID is its content, and the catalogue is the operator's; that a manifest is of an image
- * is what a store says, as long as the manifest itself does not say otherwise. */
+ * is what a store says, or what the manifest itself does. */
 static int add_digests(struct policy_judge *j, const struct search *s, struct err *err)
 {
     const struct fleet *f = j->facts->f;
@@ -290,7 +290,8 @@ static int add_digests(struct policy_judge *j, const struct search *s, struct er
             const struct fleet_said_digest *digest = &f->said_digests[said->digests.first + d];
 
             if (!digest->disproved && add_digest(j, s, place_of(j, said->image), &digest->digest,
-                                                 first->store, j->said_counts[i], err) != 0)
+                                                 digest->proved ? FLEET_NONE : first->store,
+                                                 digest->proved || j->said_counts[i], err) != 0)
                 return -1;
         }
     }

@@ -9,13 +9,14 @@ enum { LISTINGS, LISTING_NAMES, LISTING_DIGESTS, FIRSTS, KIND_OF };
 static const char *const sql[] = {
     [LISTINGS] = "SELECT id, image_id, unpacked, parent_id FROM listing ORDER BY id",
     [LISTING_NAMES] = "SELECT listing_id, name_id FROM listing_name ORDER BY listing_id, name_id",
-    /* A manifest has one config. One that is only a host's word (document.state) disproves nothing.
-     */
+    /* A manifest has one config: 1 it is this image's, 2 another's. One that is only a host's word
+     * (document.state) proves nothing, and disproves nothing. */
     [LISTING_DIGESTS] = ("SELECT d.listing_id, d.name_id, d.digest, "
-                         "  i.identity = 1 AND EXISTS ("
-                         "    SELECT 1 FROM manifest m JOIN document o ON o.kind = 2 "
-                         "                                            AND o.digest = m.digest "
-                         "    WHERE m.digest = d.digest AND m.config <> i.digest AND o.state = 1) "
+                         "  CASE WHEN i.identity = 1 THEN ("
+                         "    SELECT CASE WHEN m.config = i.digest THEN 1 ELSE 2 END "
+                         "    FROM manifest m JOIN document o ON o.kind = 2 "
+                         "                                   AND o.digest = m.digest "
+                         "    WHERE m.digest = d.digest AND o.state = 1) END "
                          "FROM listing_repo_digest d JOIN listing l ON l.id = d.listing_id "
                          "JOIN image i ON i.id = l.image_id "
                          "ORDER BY d.listing_id, d.name_id, d.digest"),
@@ -77,7 +78,8 @@ static int listing_digest_row(struct reading *r, const struct stmt *st, struct e
         read_reference(&r->names, st, 1, &list->repository, err) != 0 ||
         stmt_get_digest(st, 2, &list->digest, err) != 0)
         return -1;
-    list->disproved = stmt_get_int(st, 3) != 0;
+    list->proved = stmt_get_int(st, 3) == 1;
+    list->disproved = stmt_get_int(st, 3) == 2;
     read_extend(&f->said[listing].digests, f->said_digest_count++);
     return 0;
 }

@@ -209,6 +209,12 @@ class Policy:
                 {row["image_id"]: row["seen_as"] for row in rows if row["seen_as"]})
 
 
+def declares_well(expected, bases):
+    """By its config it declares no base, or one of these. No store is trusted, so no annotation counts."""
+    outcomes = {outcome for source, outcome in expected.outcomes if source != "oci-annotation"}
+    return not outcomes or bool("confirmed" in outcomes and expected.base & bases)
+
+
 def judge(rig):
     """A white list by the name of a base that the catalogue has. Who only calls himself so, or stands on
     one who does, stays what he was."""
@@ -220,14 +226,15 @@ def judge(rig):
         rig.results.check(f"the catalogue takes {version} from the fleet", status == 0, err)
     status, verdicts, _ = policy.check()
     rig.results.check("policy check finds violations", status == 1, str(status))
-    good = {name for name, e in made.expected.items()
-            if e.core & {made.ids["team/os:12"], made.ids["team/os:12 of march"]}
-            and {outcome for _, outcome in e.outcomes} != {"unverifiable"}}
+    versions = {made.ids["team/os:12"], made.ids["team/os:12 of march"]}
+    good = {name for name, e in made.expected.items() if e.core & versions and declares_well(e, versions)}
     broken = {name for name, image in made.ids.items()
               if verdicts.get(image, {}).get("outcome") == "violation"}
     rig.results.check("what stands on the base that the catalogue names is accepted", good and not good & broken,
                       str(good & broken))
-    rig.results.check("what declares only a base that nothing verifies is a violation", "hand/itself:1" in broken,
+    rig.results.check("what declares only a base whose name does not count is a violation", "d/liar:1" in broken,
+                      str(verdicts.get(made.ids["d/liar:1"])))
+    rig.results.check("an annotation that no trusted store lists changes nothing", "hand/itself:1" not in broken,
                       str(verdicts.get(made.ids["hand/itself:1"])))
     cedar = made.ids["other/cedar:3"]
     rig.results.check("a foreign chain is a violation", "other/cedar:3" in broken, str(verdicts.get(cedar)))

@@ -183,6 +183,25 @@ static void a_manifest_declares_for_an_image_that_a_trusted_store_lists_with_it(
     assert_int_equal(court_judge(&f->r, f->shop).outcome, POLICY_VIOLATION);
 }
 
+static void a_manifest_that_proves_itself_needs_nobodys_word(void **state)
+{
+    static const char manifest[] = "debian's manifest";
+    struct digest digest = digest_of(manifest, strlen(manifest));
+    struct fixture *f = *state;
+
+    court_declare(&f->r, f->shop, "");
+    f->r.evidence[0].digest = digest;
+    court_say(&f->r, f->root_store, f->debian, NULL, "docker.io/x", manifest);
+    assert_int_equal(court_judge(&f->r, f->shop).outcome, POLICY_VIOLATION);
+    f->r.said_digests[0].proved = true;
+    assert_int_equal(court_judge(&f->r, f->shop).outcome, POLICY_ACCEPTED);
+    f->r.policy.rule_count = 0;
+    court_rule(&f->r, "by manifest", true)->digests = court_digests(&f->r, &digest);
+    assert_int_equal(court_judge(&f->r, f->shop).outcome, POLICY_ACCEPTED);
+    f->r.said_digests[0].proved = false;
+    assert_int_equal(court_judge(&f->r, f->shop).outcome, POLICY_VIOLATION);
+}
+
 static void provenance_and_content_manifests_count_for_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -356,6 +375,7 @@ int main(void)
         T(no_tag_contradicts_a_declaration),
         T(a_declaration_that_is_contradicted_by_content_leaves_it_to_the_layers),
         T(a_manifest_declares_for_an_image_that_a_trusted_store_lists_with_it),
+        T(a_manifest_that_proves_itself_needs_nobodys_word),
         T(provenance_and_content_manifests_count_for_nothing),
         T(one_hosts_word_empties_no_base),
         T(a_known_empty_tar_needs_nobodys_word),
