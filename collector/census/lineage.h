@@ -152,6 +152,17 @@ int lineage_explain(struct lineage_story *out, const struct lineage *l, const st
                     const struct catalogue *c, uint32_t image, struct arena *arena,
                     struct err *err);
 
+/* The name that the image's nearest base is to be shown by: where a confirmed declaration of it
+ * gives one of those that name its chain, that one, else the chain's title. NULL where nothing
+ * names it, or there is none. */
+const struct naming_claim *lineage_nearest_title(const struct lineage *l, const struct fleet *f,
+                                                 const struct catalogue *c, uint32_t image);
+
+/* Whether an image says of its base by this source only what it inherited; false where it says
+ * nothing by it. */
+bool lineage_is_inherited(const struct lineage *l, const struct fleet *f, const struct catalogue *c,
+                          uint32_t image, enum fleet_evidence_source source);
+
 /* ---- declarations by some words alone ---------------------------------------------------------
  */
 
@@ -186,7 +197,9 @@ struct lineage_family {
                     the repository that names it (pulled or stronger), else its tag's; "unknown" */
     const char *version;    /* "12": the catalogue's word, else VERSION_ID, else the tag; "" */
     const char *os_release; /* text of the uppermost layer that has one, "" none */
-    int64_t date_s;         /* created, else when the fleet first heard of it */
+    int64_t date_s;         /* the catalogue's word, else the oldest `created` of images there
+                               with a firm name, as far as it can be believed; else when the fleet
+                               first heard of it */
     bool from_created;
 };
 

@@ -4,21 +4,13 @@
 
 /* ---- families and versions ------------------------------------------------------------------- */
 
-/* The catalogue's entry for a chain: one that says something about family or version first. */
+/* The catalogue's entry for a chain; NULL: none. */
 static const struct catalogue_base *entry_of(const struct lineage *l, const struct catalogue *c,
                                              uint32_t chain)
 {
-    const struct catalogue_base *found = NULL;
+    uint32_t entry = l->naming->entry[chain];
 
-    for (size_t i = 0; i < c->base_count; i++) {
-        const struct catalogue_base *base = &c->bases[i];
-
-        if (l->naming->catalogue_chain[i] != chain)
-            continue;
-        if (found == NULL || (found->family[0] == '\0' && base->family[0] != '\0'))
-            found = base;
-    }
-    return found;
+    return entry == FLEET_NONE ? NULL : &c->bases[entry];
 }
 
 static const char *find_os_release(const struct fleet *f, uint32_t chain)
@@ -72,20 +64,33 @@ static const char *version_of_name(const struct naming_claim *title, struct aren
     return keep(ref.tag, arena, err);
 }
 
-/* When the oldest of the images that end there was made; else when one was first heard of. */
+/* When the oldest of the images was made that end there and have a firm name; 0. Whoever may make
+ * images of these layers without a name for others dates no base. */
+static int64_t oldest_of(const struct lineage *l, const struct fleet *f, uint32_t chain)
+{
+    int64_t oldest_s = 0;
+
+    for (uint32_t i = l->first_ending[chain]; i != FLEET_NONE; i = l->next_ending[i]) {
+        int64_t made_s = l->facts->is_named[i] ? naming_made_s(&f->images[i]) : 0;
+
+        if (made_s != 0 && (oldest_s == 0 || made_s < oldest_s))
+            oldest_s = made_s;
+    }
+    return oldest_s;
+}
+
+/* The catalogue's word; else when it was made; else when the fleet first heard of it. */
 static void find_date(struct lineage_family *out, const struct lineage *l, const struct fleet *f,
                       const struct catalogue_base *entry, uint32_t chain)
 {
-    out->date_s = entry != NULL ? entry->created_s : 0;
-    for (uint32_t i = l->first_ending[chain]; i != FLEET_NONE; i = l->next_ending[i]) {
-        int64_t made_s = naming_made_s(&f->images[i]);
+    int64_t heard_s = l->first_s[chain];
 
-        if (made_s != 0 && (out->date_s == 0 || made_s < out->date_s))
-            out->date_s = made_s;
-    }
+    out->date_s = entry != NULL ? naming_believed_s(entry->created_s, heard_s) : 0;
+    if (out->date_s == 0)
+        out->date_s = naming_believed_s(oldest_of(l, f, chain), heard_s);
     out->from_created = out->date_s != 0;
     if (!out->from_created)
-        out->date_s = l->first_s[chain];
+        out->date_s = heard_s;
 }
 
 int lineage_family_of(struct lineage_family *out, const struct lineage *l, const struct fleet *f,

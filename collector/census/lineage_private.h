@@ -174,6 +174,9 @@ static inline bool lineage_proves(const struct lineage_judgement *j)
     return j->by_itself == OUTCOME_CONFIRMED && !j->is_one_of_several;
 }
 
+/* The name of its nearest base that an image declares, and the layers confirm; NULL: none. */
+const struct naming_claim *lineage_declared_name(const struct lineage_facts *l, uint32_t image);
+
 /* Where families are sure, by the catalogue or os-release, they are told for all core builds, and
  * for what the catalogue has: only they tell two core builds apart without any doubt. */
 int lineage_find_families(struct lineage_facts *l, struct err *err);

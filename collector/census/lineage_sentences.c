@@ -352,7 +352,7 @@ static int tell_nearest(const struct lineage_teller *t, struct lineage_story *st
         return -1;
     if (image->method == LINEAGE_CONTAINS && tell_contained(t, story, words, err) != 0)
         return -1;
-    if (image->ties > 1 &&
+    if (image->ties > 1 && lineage_declared_name(t->l, t->image) == NULL &&
         add(story, say(t, err,
                        "%d named images have just these layers; which of them was meant cannot be "
                        "told from layers.",

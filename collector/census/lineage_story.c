@@ -1,4 +1,119 @@
+#include <stdio.h>
+
 #include "collector/census/lineage_private.h"
+#include "common/imageref.h"
+
+/* ---- names that are declared ----------------------------------------------------------------- */
+
+/* By this name, or NULL: one that does not name the chain is none. */
+static const struct naming_claim *names_it(const struct lineage_facts *l, uint32_t chain,
+                                           const char *name)
+{
+    const struct naming_claim *claim = naming_claim_of(l->naming, chain, name);
+
+    return claim != NULL && !claim->displaced && claim->strength >= NAME_TAG ? claim : NULL;
+}
+
+/* The claim on a chain that a declaration's words give: its name, else what it is called by the
+ * digest alone. */
+static const struct naming_claim *claim_of(const struct lineage_facts *l, uint32_t chain,
+                                           const struct fleet_evidence *e)
+{
+    char name[IMAGEREF_MAX + DIGEST_TEXT + 1], repository[IMAGEREF_MAX + 1], digest[DIGEST_TEXT];
+    const struct naming_claim *claim = names_it(l, chain, e->reference);
+    struct imageref ref;
+
+    if (claim != NULL || imageref_parse(&ref, e->reference, NULL) != 0 ||
+        imageref_repository(e->reference, repository) != 0)
+        return claim;
+    if (!digest_is_zero(&e->digest)) {
+        snprintf(name, sizeof(name), "%s@%s", repository, digest_text(&e->digest, digest));
+        claim = names_it(l, chain, name);
+    } else if (ref.tag[0] == '\0') {
+        snprintf(name, sizeof(name), "%s:latest", repository);
+        claim = names_it(l, chain, name);
+    }
+    return claim;
+}
+
+const struct naming_claim *lineage_declared_name(const struct lineage_facts *l, uint32_t image)
+{
+    const struct lineage_image *out = &l->out->images[image];
+    const struct fleet_run *run = &l->f->images[image].evidence;
+    const uint32_t open_lists = lineage_open_lists(l, image);
+    const struct naming_claim *found = NULL;
+    enum lineage_proof proof = PROOF_NONE;
+
+    if (out->method != LINEAGE_DECLARED || !out->nearest_named)
+        return NULL;
+    for (uint32_t i = run->first; i < run->first + run->count; i++) {
+        const struct naming_claim *claim;
+        struct lineage_judgement j;
+
+        if (!lineage_declares(&l->f->evidence[i]))
+            continue;
+        lineage_judge(l, i, open_lists, &j);
+        if (j.outcome != OUTCOME_CONFIRMED || j.chain != out->nearest || j.proof <= proof)
+            continue;
+        claim = claim_of(l, out->nearest, &l->f->evidence[i]);
+        if (claim == NULL)
+            continue;
+        found = claim;
+        proof = j.proof;
+    }
+    return found;
+}
+
+/* The facts, as they are with what the caller holds. */
+static struct lineage_facts facts_of(const struct lineage *l, const struct fleet *f,
+                                     const struct catalogue *c)
+{
+    struct lineage_facts facts = *l->facts;
+
+    facts.f = f;
+    facts.c = c;
+    return facts;
+}
+
+const struct naming_claim *lineage_nearest_title(const struct lineage *l, const struct fleet *f,
+                                                 const struct catalogue *c, uint32_t image)
+{
+    uint32_t nearest = l->images[image].nearest;
+    const struct naming_claim *declared;
+    struct lineage_facts facts;
+
+    if (nearest == FLEET_NONE)
+        return NULL;
+    if (l->naming->of_chain[nearest].count < 2)
+        return naming_title(l->naming, nearest);
+    facts = facts_of(l, f, c);
+    declared = lineage_declared_name(&facts, image);
+    return declared != NULL ? declared : naming_title(l->naming, nearest);
+}
+
+bool lineage_is_inherited(const struct lineage *l, const struct fleet *f, const struct catalogue *c,
+                          uint32_t image, enum fleet_evidence_source source)
+{
+    const struct fleet_run *run = &f->images[image].evidence;
+    const struct lineage_facts facts = facts_of(l, f, c);
+    uint32_t open_lists;
+    bool inherits = false;
+
+    if (!l->images[image].known)
+        return false;
+    open_lists = lineage_open_lists(&facts, image);
+    for (uint32_t i = run->first; i < run->first + run->count; i++) {
+        struct lineage_judgement j;
+
+        if (f->evidence[i].source != source || !lineage_declares(&f->evidence[i]))
+            continue;
+        lineage_judge(&facts, i, open_lists, &j);
+        if (j.outcome != OUTCOME_INHERITED)
+            return false;
+        inherits = true;
+    }
+    return inherits;
+}
 
 /* ---- declarations ---------------------------------------------------------------------------- */
 
@@ -116,9 +231,7 @@ int lineage_explain(struct lineage_story *out, const struct lineage *l, const st
 
     if (judgements == NULL || facts == NULL)
         return -1;
-    *facts = *l->facts;
-    facts->f = f;
-    facts->c = c;
+    *facts = facts_of(l, f, c);
     *out = (struct lineage_story){0};
     out->boundaries =
         arena_array(arena, f->images[image].chain_count, sizeof(*out->boundaries), err);

@@ -267,11 +267,33 @@ static int draft_entry(struct names *n, uint32_t index, struct err *err)
                                                                         : FLEET_NONE,
                                  .said = FLEET_NONE,
                                  .platform = base->platform,
-                                 .made_s = base->created_s};
+                                 .made_s = naming_believed_s(base->created_s, base->added_s)};
 
     if (n->known_at_s != 0 && base->added_s > n->known_at_s)
         return 0;
     return add_draft(n, &draft, err);
+}
+
+/* The first entry of each chain, and before it the first that says something of the family. */
+static int find_entries(struct names *n, struct err *err)
+{
+    const struct catalogue_base *bases = n->c->bases;
+    uint32_t *entry = arena_array(n->arena, n->f->chain_count, sizeof(*entry), err);
+
+    if (entry == NULL)
+        return -1;
+    for (size_t i = 0; i < n->f->chain_count; i++)
+        entry[i] = FLEET_NONE;
+    for (uint32_t i = 0; i < n->c->base_count; i++) {
+        uint32_t chain = n->out->catalogue_chain[i];
+
+        if (chain != FLEET_NONE &&
+            (entry[chain] == FLEET_NONE ||
+             (bases[entry[chain]].family[0] == '\0' && bases[i].family[0] != '\0')))
+            entry[chain] = i;
+    }
+    n->out->entry = entry;
+    return 0;
 }
 
 static int draft_catalogue(struct names *n, struct err *err)
@@ -284,14 +306,16 @@ static int draft_catalogue(struct names *n, struct err *err)
     n->catalogue_key = arena_array(n->arena, count, sizeof(uint32_t), err);
     if (list == NULL || n->out->catalogue_chain == NULL || n->catalogue_key == NULL)
         return -1;
-    if (count == 0)
-        return 0;
     for (uint32_t i = 0; i < count; i++) {
         list[i] = (struct entry){i, &n->c->bases[i]};
         n->out->catalogue_chain[i] = n->catalogue_key[i] = FLEET_NONE;
     }
-    find_chains(n, list, count);
-    find_keys(n, list, count);
+    if (count > 0) {
+        find_chains(n, list, count);
+        find_keys(n, list, count);
+    }
+    if (find_entries(n, err) != 0)
+        return -1;
     for (uint32_t i = 0; i < count; i++)
         if (draft_entry(n, i, err) != 0)
             return -1;
@@ -325,8 +349,8 @@ static bool is_same_name(const struct naming_draft *a, const struct naming_draft
 }
 
 /* Adds a weaker claim to an equal one; a listing may say one name in several forms, which follow
- * each other, and its stores count once. What only a user's own store says gives no date: else he
- * could make any version look older than it is. */
+ * each other, and its stores count once. What only a user's own store says gives no date, image or
+ * platform: else he could make any version look older, or newer, than it is. */
 static void merge(struct naming_draft *into, const struct naming_draft *more)
 {
     struct naming_claim *claim = &into->claim;
@@ -336,12 +360,12 @@ static void merge(struct naming_draft *into, const struct naming_draft *more)
     if (into->said != more->said)
         claim->stores += other->stores;
     into->said = more->said;
+    if (other->strength == NAME_SEEN && claim->strength != NAME_SEEN)
+        return;
     if (claim->image == FLEET_NONE)
         claim->image = other->image;
     if (into->made_s == 0)
         into->made_s = more->made_s;
-    if (other->strength == NAME_SEEN && claim->strength != NAME_SEEN)
-        return;
     if (claim->store == FLEET_NONE ||
         (other->store != FLEET_NONE && other->first_s < claim->first_s))
         claim->store = other->store;
@@ -429,8 +453,7 @@ static int put_in_order(struct names *n, struct err *err)
     struct naming *out = n->out;
 
     out->claims = arena_array(n->arena, out->claim_count, sizeof(*out->claims), err);
-    out->strength = arena_array(n->arena, n->f->chain_count, sizeof(*out->strength), err);
-    if (out->claims == NULL || out->strength == NULL)
+    if (out->claims == NULL)
         return -1;
     for (size_t i = 0; i < out->claim_count; i++)
         out->claims[i] = n->drafts[i].claim;
@@ -440,11 +463,8 @@ static int put_in_order(struct names *n, struct err *err)
         if (run->count > 1)
             qsort(out->claims + run->first, run->count, sizeof(*out->claims),
                   by_strength_then_name);
-        for (uint32_t i = run->first + run->count; i-- > run->first;)
-            if (!out->claims[i].displaced)
-                out->strength[c] = out->claims[i].strength;
     }
-    return 0;
+    return naming_find_titles(out, n->f->chain_count, n->arena, err);
 }
 
 int naming_compute(struct naming *out, const struct fleet *f, const struct catalogue *c,
@@ -480,15 +500,5 @@ const struct naming_claim *naming_claim_of(const struct naming *n, uint32_t chai
         if (found != NULL)
             return found;
     }
-    return NULL;
-}
-
-const struct naming_claim *naming_title(const struct naming *n, uint32_t chain)
-{
-    const struct fleet_run *run = &n->of_chain[chain];
-
-    for (uint32_t i = run->first; i < run->first + run->count; i++)
-        if (!n->claims[i].displaced && n->claims[i].strength >= NAME_TAG)
-            return &n->claims[i];
     return NULL;
 }

@@ -16,9 +16,10 @@
  * A chain is named by its strongest names. A name that is stronger than "tag" for one chain is
  * displaced for all chains, of whatever platform, that have it as a tag or weaker: it is kept there
  * as a conflict and names nothing. (The platforms of one index that were pulled are all stronger
- * than "tag".) Names that moved (equal strength) name each version: the newest plainly, the older
- * ones "as of" the day when the fleet first saw them so. The newest is the one that was made last;
- * where one of them has no date that can be believed, the one that the fleet heard of last so.
+ * than "tag".) Names that moved (equal strength) name each version: one plainly, the others "as of"
+ * the day when the fleet first saw them so. Plainly it names what the catalogue says, where that
+ * has the name, and else the newest. The newest is the one that was made last; where one of them
+ * has no date that can be believed (naming_private.h), the one that the fleet heard of last so.
  *
  * For policy only names count of the catalogue or a trusted store, of images whose layers are
  * proven (naming_is_proven()): `for_policy`.
@@ -47,8 +48,8 @@ struct naming_claim {
     enum name_strength strength;
     bool for_policy;
     bool displaced;  /* by a stronger claim of the same name for `other` */
-    bool moved;      /* the name went on to a newer chain of the same platform */
-    uint32_t other;  /* chain: of the stronger claim, or of the newer one; FLEET_NONE */
+    bool moved;      /* the name plainly means another chain of the same platform */
+    uint32_t other;  /* chain: of the stronger claim, or of the plain one; FLEET_NONE */
     int64_t first_s; /* when the fleet first heard it; of the catalogue: when it was added */
     int64_t stores;  /* present ones that say so now */
     uint32_t store;  /* the first that said so; FLEET_NONE */
@@ -60,6 +61,9 @@ struct naming {
     struct fleet_run *of_chain; /* parallel to the fleet's chains */
     enum name_strength
         *strength;             /* by chain: of its strongest name that names it (not displaced) */
+    uint32_t *title;           /* by chain: the claim that it is shown by; FLEET_NONE */
+    uint32_t *entry;           /* by chain: of the catalogue, one that gives a family first;
+                                  FLEET_NONE */
     uint32_t *catalogue_chain; /* by catalogue entry: index of its chain, FLEET_NONE: on no host */
     const bool *trusted_said;  /* as given; NULL: none is */
 };
@@ -71,8 +75,8 @@ int naming_compute(struct naming *out, const struct fleet *f, const struct catal
                    const bool *trusted_said, int64_t known_at_s, struct arena *arena,
                    struct err *err);
 
-/* The name that the chain is shown by: its strongest, first by text; NULL where nothing names it.
- */
+/* The name that the chain is shown by: of its strongest one with a tag before one by digest, then
+ * the one that was said first, then by most stores, then by text. NULL where nothing names it. */
 const struct naming_claim *naming_title(const struct naming *n, uint32_t chain);
 
 /* "debian:12", "debian:12 as of 2026-03-02": familiar form, with the day where the name moved. In

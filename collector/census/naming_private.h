@@ -15,16 +15,29 @@
  * reproducible builds write (1970, 1980), and says nothing. */
 #define NAMING_FIRST_IMAGES_S ((int64_t)1356998400)
 
+/* A date of making later than this behind the first hearing is a lie; it is left for clocks. */
+#define NAMING_CLOCKS_S 86400
+
 #define NAMING_PLATFORM_MAX 64 /* bytes of one part, with the NUL; a longer one is cut */
 
 struct naming_platform {
     char os[NAMING_PLATFORM_MAX], arch[NAMING_PLATFORM_MAX], variant[NAMING_PLATFORM_MAX];
 };
 
-/* When the image was made; 0 where that is not told, or by a date that means nothing. */
+/* A date of making, where it means something and what was made was not heard of before (heard_s 0:
+ * not known when that was); else 0. What was heard of before it was made would be the newest for
+ * ever. */
+static inline int64_t naming_believed_s(int64_t made_s, int64_t heard_s)
+{
+    bool is_late = heard_s > 0 && made_s > heard_s + NAMING_CLOCKS_S;
+
+    return made_s >= NAMING_FIRST_IMAGES_S && !is_late ? made_s : 0;
+}
+
+/* When the image was made; 0 where that is not told, or by a date that cannot be believed. */
 static inline int64_t naming_made_s(const struct fleet_image *image)
 {
-    return image->created_s >= NAMING_FIRST_IMAGES_S ? image->created_s : 0;
+    return naming_believed_s(image->created_s, image->first_s);
 }
 
 /* "v8" is the only variant of arm64, and is written or left out. */
@@ -52,6 +65,10 @@ struct naming_draft {
  * common. Keys are below `key_count`. Scratch memory is in `arena`. */
 int naming_settle(struct naming_draft *drafts, size_t count, size_t key_count,
                   const struct fleet *f, struct arena *arena, struct err *err);
+
+/* Fills in how strong each chain's name is, and its title, once the claims are there. */
+int naming_find_titles(struct naming *out, size_t chain_count, struct arena *arena,
+                       struct err *err);
 
 /* The claim of a name, in normal form, on a chain; NULL: none. */
 const struct naming_claim *naming_claim_of(const struct naming *n, uint32_t chain,

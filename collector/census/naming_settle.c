@@ -39,7 +39,7 @@ bool naming_is_platform(const struct fleet_image *image, const char *text)
 struct rival {
     struct naming_claim *claim;
     struct naming_platform platform;
-    int64_t made_s; /* 0: not told, or by a date that means nothing */
+    int64_t made_s; /* 0: not told, or by a date that cannot be believed */
 };
 
 static int cmp_platform(const struct rival *a, const struct rival *b)
@@ -111,15 +111,17 @@ static const struct rival *find_newest(const struct rival *rivals, size_t count,
 }
 
 /* The claims of one name and platform. What displaces them may be of another platform: an image's
- * platform is its config's word, which whoever makes the image chooses. */
+ * platform is its config's word, which whoever makes the image chooses. What the catalogue calls so
+ * yields to no date of others: the operator says when the name went on. */
 static void settle_platform(struct rival *rivals, size_t count, const struct rival *of_all)
 {
     const struct rival *strongest = find_strongest(rivals, count), *newest;
+    bool has_catalogue = strongest->claim->strength == NAME_CATALOGUE;
     enum name_strength enough = of_all->claim->strength > NAME_TAG ? NAME_PULLED : NAME_TAG;
 
     if (strongest->claim->strength < enough)
         strongest = of_all;
-    newest = find_newest(rivals, count, enough);
+    newest = find_newest(rivals, count, has_catalogue ? NAME_CATALOGUE : enough);
     for (size_t i = 0; i < count; i++) {
         struct naming_claim *claim = rivals[i].claim;
 
@@ -196,6 +198,59 @@ int naming_settle(struct naming_draft *drafts, size_t count, size_t key_count,
         settle_name(rivals, rival_count);
     }
     return 0;
+}
+
+/* ---- titles ---------------------------------------------------------------------------------- */
+
+/* Whether, of two that name one chain, `a` is the one to show. */
+static bool titles_before(const struct naming_claim *a, const struct naming_claim *b)
+{
+    bool has_tag = strchr(a->name, '@') == NULL;
+
+    if (a->strength != b->strength)
+        return a->strength > b->strength;
+    if (has_tag != (strchr(b->name, '@') == NULL))
+        return has_tag;
+    if (a->first_s != b->first_s)
+        return a->first_s < b->first_s;
+    if (a->stores != b->stores)
+        return a->stores > b->stores;
+    return strcmp(a->name, b->name) < 0;
+}
+
+static void find_title(struct naming *out, uint32_t chain)
+{
+    const struct fleet_run *run = &out->of_chain[chain];
+    uint32_t *title = &out->title[chain];
+
+    *title = FLEET_NONE;
+    for (uint32_t i = run->first; i < run->first + run->count; i++) {
+        const struct naming_claim *claim = &out->claims[i];
+
+        if (claim->displaced)
+            continue;
+        if (claim->strength > out->strength[chain])
+            out->strength[chain] = claim->strength;
+        if (claim->strength >= NAME_TAG &&
+            (*title == FLEET_NONE || titles_before(claim, &out->claims[*title])))
+            *title = i;
+    }
+}
+
+int naming_find_titles(struct naming *out, size_t chain_count, struct arena *arena, struct err *err)
+{
+    out->strength = arena_array(arena, chain_count, sizeof(*out->strength), err);
+    out->title = arena_array(arena, chain_count, sizeof(*out->title), err);
+    if (out->strength == NULL || out->title == NULL)
+        return -1;
+    for (uint32_t c = 0; c < chain_count; c++)
+        find_title(out, c);
+    return 0;
+}
+
+const struct naming_claim *naming_title(const struct naming *n, uint32_t chain)
+{
+    return n->title[chain] == FLEET_NONE ? NULL : &n->claims[n->title[chain]];
 }
 
 /* ---- texts ----------------------------------------------------------------------------------- */

@@ -59,18 +59,6 @@ static int list_builds(struct finder *v, struct err *err)
     return 0;
 }
 
-/* A config that was made after the fleet heard of it says what it likes: such a date would make it
- * the newest for ever. A day is left for clocks. */
-static void correct_date(const struct finder *v, struct build *b)
-{
-    int64_t first_s = v->lineage->first_s[b->chain];
-
-    if (first_s <= 0 || b->family.date_s <= first_s + DAY_S)
-        return;
-    b->family.date_s = first_s;
-    b->family.from_created = false;
-}
-
 /* The platforms of a release are filed under its first, where that one is a core build. */
 static int describe(struct finder *v, struct err *err)
 {
@@ -84,7 +72,6 @@ static int describe(struct finder *v, struct err *err)
         if (lineage_family_of(&b->family, v->lineage, v->f, v->catalogue, b->chain, v->arena,
                               err) != 0)
             return -1;
-        correct_date(v, b);
         at[b->chain] = i + 1;
     }
     for (uint32_t i = 0; i < v->build_count; i++) {
@@ -185,33 +172,63 @@ static int list_versions(struct finder *v, struct err *err)
         if ((before == NULL || compare_versions(before, b) != 0) &&
             add_version(v, b, new_family, err) != 0)
             return -1;
+        v->out->list[v->out->count - 1].from_created |= b->family.from_created;
         v->out->of_chain[b->chain] = v->out->count - 1;
     }
     return 0;
 }
 
-/* Versions of one family and number are neighbours, the named ones first, the newest of them last.
- */
+/* Whether the one is to be called the newest of a family before the other: dates of making and of
+ * hearing cannot be compared, and those of making go first. */
+static bool is_newer(const struct version *a, const struct version *b)
+{
+    if (a->from_created != b->from_created)
+        return a->from_created;
+    return a->date_s > b->date_s;
+}
+
+/* Versions of one family and number: by date, the unnamed ones behind them. What was heard of
+ * before another one was made is older than that; what was made before another one was heard of may
+ * be newer. */
+static void rank_number(struct versions *out, uint32_t from, uint32_t to)
+{
+    struct versions_family *family = &out->families[out->list[from].family];
+    uint32_t made = FLEET_NONE, heard = FLEET_NONE, newest; /* the last of each kind */
+    int64_t made_later = 0, heard_later = 0;
+
+    for (uint32_t i = to; i-- > from;) {
+        struct version *v = &out->list[i];
+        bool is_made = v->from_created;
+
+        if (!v->named)
+            continue;
+        if (is_made && made == FLEET_NONE)
+            made = i;
+        if (!is_made && heard == FLEET_NONE)
+            heard = i;
+        v->newest = made != FLEET_NONE ? made : heard;
+        v->newer = made_later + (is_made ? 0 : heard_later);
+        made_later += is_made;
+        heard_later += !is_made;
+    }
+    newest = made != FLEET_NONE ? made : heard;
+    for (uint32_t i = from; i < to; i++)
+        if (!out->list[i].named)
+            out->list[i].newest = newest;
+    if (newest != FLEET_NONE &&
+        (family->newest == FLEET_NONE || is_newer(&out->list[newest], &out->list[family->newest])))
+        family->newest = newest;
+}
+
 static void rank(struct versions *out)
 {
     for (uint32_t from = 0, to; from < out->count; from = to) {
         const struct version *first = &out->list[from];
-        struct versions_family *family = &out->families[first->family];
-        uint32_t newest = FLEET_NONE;
 
-        for (to = from; to < out->count && out->list[to].family == first->family &&
-                        strcmp(out->list[to].number, first->number) == 0;
-             to++)
-            if (out->list[to].named)
-                newest = to;
-        for (uint32_t i = from; i < to; i++) {
-            out->list[i].newest = newest;
-            if (out->list[i].named)
-                out->list[i].newer = newest - i;
-        }
-        if (newest != FLEET_NONE && (family->newest == FLEET_NONE ||
-                                     out->list[newest].date_s > out->list[family->newest].date_s))
-            family->newest = newest;
+        for (to = from + 1; to < out->count && out->list[to].family == first->family &&
+                            strcmp(out->list[to].number, first->number) == 0;)
+            to++;
+        rank_number(out, from, to);
     }
 }
 

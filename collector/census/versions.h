@@ -5,7 +5,9 @@
  * (UTC) are one version ("debian 12 of 2026-03-02"), and so are the platforms of one index
  * (platforms.h). An unnamed core build is a version of its own. Families and dates are lineage's
  * (lineage_family_of()). A newer version is a named one of the same family and version of the
- * operating system with a later day: "debian 12" is never behind "debian 13".
+ * operating system with a later day: "debian 12" is never behind "debian 13". Where a day is only
+ * that of the first hearing, what was made later is newer; but it makes nothing else old whose day
+ * of making is known, since it may itself have been made before.
  *
  * Threads: pure.
  */
@@ -25,7 +27,7 @@ struct version {
     const char *label;  /* "debian 12 of 2026-03-02", "debian 12, unnamed 5f70bf18a086" */
     bool named;
     int64_t date_s;    /* of its first chain; 0 not known */
-    bool from_created; /* date_s is when it was made, not when it was first heard of */
+    bool from_created; /* of a chain of it the day is when it was made, not when heard of */
     uint32_t newest;   /* version: the newest named one of its family and number; may be itself,
                           FLEET_NONE where there is none */
     int64_t newer;     /* how many named ones are newer; FLEET_UNKNOWN for unnamed ones */
@@ -34,7 +36,8 @@ struct version {
 
 struct versions_family {
     const char *name;
-    uint32_t newest; /* version: the named one with the latest date, FLEET_NONE where none is */
+    uint32_t newest; /* version: the named one that was made last, else heard of last; FLEET_NONE
+                        where none is named */
 };
 
 struct versions {

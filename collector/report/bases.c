@@ -150,7 +150,7 @@ static int fill_name(const struct filling *x, const struct base *b, struct sheet
         row[GENESIS] = cell_digest(&x->c->fleet.layers[b->genesis_layer].diff);
     if (b->kind != BASE_NAMED)
         return 0;
-    if (part_named_by(x->c, b->chain, &name, err) != 0 ||
+    if (part_named_by(x->c, naming_title(&x->c->naming, b->chain), &name, err) != 0 ||
         part_chain_names(x->c, b->chains, b->chain_count, &row[NAMES], err) != 0)
         return -1;
     row[NAMED_BY] = cell_text(name);

@@ -105,7 +105,7 @@ static int say(struct telling *t, struct err *err)
     if (image_title(t, &name, err) != 0)
         return -1;
     if (l->known && l->nearest != FLEET_NONE && l->nearest_named &&
-        part_chain_title(t->c, l->nearest, &base, err) != 0)
+        part_nearest_title(t->c, t->index, &base, err) != 0)
         return -1;
     say_method(t, method, sizeof(method));
     if (!l->known)
@@ -213,13 +213,29 @@ static int fill_image(struct telling *t, struct err *err)
     return reveal_image(t, s, err);
 }
 
+/* What a boundary is called; NULL where nothing names it. */
+static int boundary_title(const struct telling *t, const struct lineage_boundary *b,
+                          const char **out, struct err *err)
+{
+    *out = NULL;
+    if (!b->named)
+        return 0;
+    return b->is_nearest ? part_nearest_title(t->c, t->index, out, err)
+                         : part_chain_title(t->c, b->chain, out, err);
+}
+
 static int fill_boundary(const struct telling *t, const struct lineage_boundary *b,
                          struct sheet_cell *row, struct err *err)
 {
-    const char *title = NULL, *named_by = NULL;
+    const struct naming_claim *claim =
+        b->is_nearest ? lineage_nearest_title(&t->c->lineage, &t->c->fleet,
+                                              t->c->request->catalogue, t->index)
+                      : naming_title(&t->c->naming, b->chain);
+    const char *title, *named_by = NULL;
 
-    if (b->named && (part_chain_title(t->c, b->chain, &title, err) != 0 ||
-                     part_named_by(t->c, b->chain, &named_by, err) != 0 ||
+    if (boundary_title(t, b, &title, err) != 0)
+        return -1;
+    if (b->named && (part_named_by(t->c, claim, &named_by, err) != 0 ||
                      part_chain_names(t->c, &b->chain, 1, &row[6], err) != 0))
         return -1;
     row[0] = cell_number(b->layers);
@@ -266,8 +282,7 @@ static int part_of(const struct telling *t, uint32_t position, const char **out,
 
         if (position >= b->layers)
             continue;
-        *out = NULL;
-        if (b->named && part_chain_title(t->c, b->chain, out, err) != 0)
+        if (boundary_title(t, b, out, err) != 0)
             return -1;
         *out = *out != NULL ? *out : "unnamed";
         return 0;

@@ -29,6 +29,10 @@ int64_t part_image_nominal(const struct census *c, const struct fleet_image *ima
  * 2025-11-04"), and where that does not, the chain ("debian:12 of 2025-11-04, df4bffe800c6"). */
 int part_chain_title(const struct census *c, uint32_t chain, const char **out, struct err *err);
 
+/* What the nearest base of an image is called: by the image's own word where the layers confirm it
+ * and others call the base so too, else as its chain. NULL where nothing names it. */
+int part_nearest_title(const struct census *c, uint32_t image, const char **out, struct err *err);
+
 /* Opens `titles` of a census whose lineage is there. */
 int part_titles(struct census *c, struct err *err);
 
@@ -43,9 +47,10 @@ const char *part_shown(const struct census *c, const char *name, struct err *err
 int part_chain_names(const struct census *c, const uint32_t *chains, uint32_t count,
                      struct sheet_cell *cell, struct err *err);
 
-/* Whose word the chain's title is: "catalogue", "trusted", "pulled", "tag on web-17", "tag in 3
- * stores"; NULL where nothing names it. */
-int part_named_by(const struct census *c, uint32_t chain, const char **out, struct err *err);
+/* Whose word a title (NULL: there is none) is: "catalogue", "trusted", "pulled", "tag on web-17",
+ * "tag in 3 stores"; NULL where nothing names it. */
+int part_named_by(const struct census *c, const struct naming_claim *title, const char **out,
+                  struct err *err);
 
 /* "unnamed 5f70bf18a086", by its genesis layer. */
 int part_unnamed(const struct census *c, uint32_t genesis_layer, const char **out, struct err *err);

@@ -155,6 +155,20 @@ int part_chain_title(const struct census *c, uint32_t chain, const char **out, s
     return *out != NULL ? 0 : -1;
 }
 
+int part_nearest_title(const struct census *c, uint32_t image, const char **out, struct err *err)
+{
+    const struct naming_claim *title =
+        lineage_nearest_title(&c->lineage, &c->fleet, c->request->catalogue, image);
+
+    *out = NULL;
+    if (title == NULL)
+        return 0;
+    if (title == naming_title(&c->naming, title->chain))
+        return part_chain_title(c, title->chain, out, err);
+    *out = naming_text(title, c->arena, err);
+    return *out != NULL ? 0 : -1;
+}
+
 const char *part_shown(const struct census *c, const char *name, struct err *err)
 {
     char text[IMAGEREF_MAX + 1];
@@ -163,22 +177,22 @@ const char *part_shown(const struct census *c, const char *name, struct err *err
     return shown == text ? arena_text(c->arena, text, strlen(text), err) : shown;
 }
 
-int part_named_by(const struct census *c, uint32_t chain, const char **out, struct err *err)
+int part_named_by(const struct census *c, const struct naming_claim *title, const char **out,
+                  struct err *err)
 {
-    const struct naming_claim *claim = naming_title(&c->naming, chain);
     char text[TEXT_MAX], stores[COUNT_TEXT];
 
     *out = NULL;
-    if (claim == NULL)
+    if (title == NULL)
         return 0;
-    *out = name_strength_name(claim->strength);
-    if (claim->strength != NAME_TAG)
+    *out = name_strength_name(title->strength);
+    if (title->strength != NAME_TAG)
         return 0;
-    if (claim->stores > 1)
-        snprintf(text, sizeof(text), "tag in %s", count_text(claim->stores, "store", stores));
-    else if (claim->store != FLEET_NONE)
+    if (title->stores > 1)
+        snprintf(text, sizeof(text), "tag in %s", count_text(title->stores, "store", stores));
+    else if (title->store != FLEET_NONE)
         snprintf(text, sizeof(text), "tag on %s",
-                 c->fleet.hosts[c->fleet.stores[claim->store].host].name);
+                 c->fleet.hosts[c->fleet.stores[title->store].host].name);
     else
         return 0;
     *out = arena_text(c->arena, text, strlen(text), err);
@@ -261,13 +275,14 @@ static int fill_core(const struct census *c, struct part_lines *lines, uint32_t 
     return 0;
 }
 
-static int fill_nearest(const struct census *c, struct part_lines *lines, uint32_t chain,
+static int fill_nearest(const struct census *c, struct part_lines *lines, uint32_t image,
                         struct sheet_cell *cells, struct err *err)
 {
+    const uint32_t chain = c->lineage.images[image].nearest;
     struct sheet_cell *names = &lines->names[chain];
     const char *title;
 
-    if (part_chain_title(c, chain, &title, err) != 0)
+    if (part_nearest_title(c, image, &title, err) != 0)
         return -1;
     if (!names->known && part_chain_names(c, &chain, 1, names, err) != 0)
         return -1;
@@ -290,7 +305,7 @@ int part_lineage(const struct census *c, struct part_lines *lines, uint32_t imag
     if (l->nearest == FLEET_NONE)
         return 0;
     cells[PART_BASE] = cell_text("unnamed");
-    if (l->nearest_named && fill_nearest(c, lines, l->nearest, cells, err) != 0)
+    if (l->nearest_named && fill_nearest(c, lines, image, cells, err) != 0)
         return -1;
     cells[PART_BASE_CHAIN] = cell_digest(&c->fleet.chains[l->nearest].digest);
     cells[PART_BASE_LAYERS] = cell_number(l->nearest_layers);

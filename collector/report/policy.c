@@ -164,7 +164,7 @@ static int set_base(struct census *c, uint32_t image, struct sheet_cell *cell, s
 
     if (!l->known || l->nearest == FLEET_NONE)
         return 0;
-    if (part_chain_title(c, l->nearest, &title, err) != 0)
+    if (part_nearest_title(c, image, &title, err) != 0)
         return -1;
     *cell = cell_text(title);
     return 0;

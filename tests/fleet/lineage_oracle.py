@@ -171,9 +171,11 @@ class Releases:
 class Bases:
     """The rows of `bases`, at each level, and what is counted for each."""
 
-    def __init__(self, lineage, holders, containers):
-        """holders: {image's name: hosts}; containers: {image's name: (running, all)}."""
+    def __init__(self, lineage, holders, containers, titles):
+        """holders: {image's name: hosts}; containers: {image's name: (running, all)}; titles: {chainID of
+        a named core build: the one of its names that is shown}."""
         self.lineage, self.holders, self.containers = lineage, holders, containers
+        self.titles = titles
         self.releases = Releases(lineage)
 
     def rows(self, key_of, chain_of):
@@ -229,8 +231,7 @@ class Bases:
     def family_of(self, kind, chain):
         """(family, version of its system)."""
         os_release = self.lineage.os_release(chain)
-        name = min((n for i in self.lineage.ending.get(chain, ()) for n in i.names), default="") \
-            if kind == "named" else ""
+        name = self.titles[chain_id(chain)] if kind == "named" else ""
         repository, _, tag = name.rpartition(":")
         return (value_of(os_release, "ID") or repository.rsplit("/", 1)[-1] or "unknown",
                 value_of(os_release, "VERSION_ID") or tag)

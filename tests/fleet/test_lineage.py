@@ -10,6 +10,7 @@ compared with a brute force in python over the same files (lineage_oracle.py).
 
 import os
 import random
+import re
 import sqlite3
 import sys
 import time
@@ -62,7 +63,6 @@ class Run:
         self.images = read_images(catalogue.path, missing)
         self.lineage = Lineage(self.images)
         self.fleet = Spread(test.world.path(f"{name}.fleet"), self.images, SEED)
-        self.bases = Bases(self.lineage, self.fleet.holders, self.fleet.containers())
         self.census = Census(test.world, name=name)
         run([os.path.join(test.world.build, "tests", "fleet", "load_fleet"), "--play", self.fleet.path,
              "--catalogue", catalogue.path, "--db", self.census.db])
@@ -70,6 +70,19 @@ class Run:
         self.rows = {row["image_id"]: row for row in self.census.json("images")["rows"]}
         print(f"{name}: {len(self.images)} images on {len(self.fleet.images)} hosts, `images` took "
               f"{time.monotonic() - started:.2f} s", flush=True)
+        self.bases = Bases(self.lineage, self.fleet.holders, self.fleet.containers(), self.titles())
+
+    def titles(self):
+        """{chainID of a core build: its name}: of equally strong ones that which was heard first, by the
+        moment."""
+        told = {row["core_chain_id"]: re.sub(" (as )?of .*", "", row["core"])
+                for row in self.rows.values() if row["core_kind"] == "named"}
+        names = {chain_id(chain): {name for image in images for name in image.names}
+                 for chain, images in self.lineage.ending.items()}
+        self.check("each core build is shown by a name of its own", all(
+            any(name == title or name.endswith("/" + title) for name in names[chain])
+            for chain, title in told.items()))
+        return told
 
     def equal(self, what, got, expected):
         return self.results.equal(f"{self.name}: {what}", got, expected)

@@ -191,6 +191,47 @@ static void two_dates_are_one_family_and_two_versions_of_their_own_date(void **s
     assert_false(two.from_created);
 }
 
+/* A second image of the same layers. */
+static uint32_t make_twin(struct fixture *f, int64_t created_s)
+{
+    uint32_t twin = IMAGE(&f->r.m, f->os);
+
+    f->r.m.images[twin].digest.bytes[0] ^= 1;
+    f->r.m.images[twin].created_s = created_s;
+    return twin;
+}
+
+static void only_images_with_a_firm_name_date_a_base(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t debian = IMAGE(&f->r.m, f->os), chain = CHAIN(&f->r.m, f->os),
+             user = lineage_rig_store(&f->r, "laptop", 1000);
+
+    f->r.m.images[debian].created_s = MARCH_S;
+    lineage_rig_pull(&f->r, f->store, debian, DEBIAN ":12", DEBIAN, "d");
+    make_twin(f, MARCH_S - 100);
+    lineage_rig_tag(&f->r, user, make_twin(f, MARCH_S - 200), "mine:1");
+    assert_int_equal(family(f, chain).date_s, MARCH_S);
+    lineage_rig_tag(&f->r, f->store, make_twin(f, MARCH_S - 300), "corp/base:1");
+    assert_int_equal(family(f, chain).date_s, MARCH_S - 300);
+}
+
+static void the_catalogue_dates_a_base_before_all_images(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t debian = IMAGE(&f->r.m, f->os), chain = CHAIN(&f->r.m, f->os);
+    struct catalogue_base *entry = lineage_rig_entry(&f->r, DEBIAN ":12", chain);
+
+    f->r.m.images[debian].created_s = MARCH_S - 300;
+    lineage_rig_pull(&f->r, f->store, debian, DEBIAN ":12", DEBIAN, "d");
+    assert_int_equal(family(f, chain).date_s, MARCH_S - 300);
+    entry->created_s = MARCH_S;
+    assert_int_equal(family(f, chain).date_s, MARCH_S);
+    assert_true(family(f, chain).from_created);
+    entry->created_s = 1; /* which reproducible builds write */
+    assert_int_equal(family(f, chain).date_s, MARCH_S - 300);
+}
+
 /* All of it in an arena of its own; what fails for its size does so with ERR_LIMIT. */
 static bool computes_within(struct fixture *f, size_t max_bytes, uint32_t image)
 {
@@ -255,6 +296,8 @@ int main(void)
         TEST(the_catalogue_gives_families_and_versions_first),
         TEST(a_tag_alone_puts_nothing_into_a_family_of_the_catalogue),
         TEST(two_dates_are_one_family_and_two_versions_of_their_own_date),
+        TEST(only_images_with_a_firm_name_date_a_base),
+        TEST(the_catalogue_dates_a_base_before_all_images),
         TEST(too_little_memory_is_an_error_at_every_place),
         TEST(stable_names_are_stable),
     };

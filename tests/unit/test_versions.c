@@ -145,6 +145,44 @@ static void a_date_of_making_in_the_future_makes_nothing_the_newest_for_ever(voi
     assert_int_equal(version(f, liar)->newest, version_at(f, real));
 }
 
+/* It says 1970, and was heard of later than the other was made. */
+static void what_was_only_heard_of_makes_no_dated_version_old(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t dated = make_base(f, "dated", DEBIAN_12, MARCH_2),
+             first = make_base(f, "first", DEBIAN_12, 1), last = make_base(f, "last", DEBIAN_12, 1);
+
+    f->r.m.images[first].first_s = MARCH_2 + 10 * DAY_S;
+    maker_put(&f->r.m, f->store, dated, "registry.example.com/debian:12");
+    maker_put(&f->r.m, f->store, first, "registry.example.com/debian:12-first");
+    maker_put(&f->r.m, f->store, last, "registry.example.com/debian:12-last");
+    rig_compute(&f->r);
+    assert_int_equal(version(f, dated)->newest, version_at(f, dated));
+    assert_int_equal(version(f, dated)->newer, 0);
+    assert_int_equal(versions_days_behind(&f->r.versions, version(f, dated)), 0);
+    assert_int_equal(version(f, first)->newest, version_at(f, last));
+    assert_int_equal(version(f, first)->newer, 1);
+    assert_int_equal(version(f, last)->newest, version_at(f, last));
+    assert_int_equal(f->r.versions.families[0].newest, version_at(f, dated));
+}
+
+static void a_day_of_making_counts_for_what_was_heard_of_on_it(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t old = make_base(f, "old", DEBIAN_12, MARCH_2),
+             heard = make_base(f, "heard", DEBIAN_12, 1),
+             made = make_base(f, "made", DEBIAN_12, MARCH_2 + 39 * DAY_S + 9);
+
+    maker_put(&f->r.m, f->store, old, "registry.example.com/debian:12-old");
+    maker_put(&f->r.m, f->store, heard, "registry.example.com/debian:12-heard");
+    maker_put(&f->r.m, f->store, made, "registry.example.com/debian:12-made");
+    rig_compute(&f->r);
+    assert_int_equal(version_at(f, heard), version_at(f, made));
+    assert_true(version(f, made)->from_created);
+    assert_int_equal(version(f, old)->newest, version_at(f, made));
+    assert_int_equal(version(f, old)->newer, 1);
+}
+
 static void unnamed_core_builds_are_versions_of_their_own(void **state)
 {
     struct fixture *f = *state;
@@ -219,6 +257,8 @@ int main(void)
         TEST(another_number_is_never_newer),
         TEST(a_version_that_lies_nowhere_any_more_is_known_all_the_same),
         TEST(a_date_of_making_in_the_future_makes_nothing_the_newest_for_ever),
+        TEST(what_was_only_heard_of_makes_no_dated_version_old),
+        TEST(a_day_of_making_counts_for_what_was_heard_of_on_it),
         TEST(unnamed_core_builds_are_versions_of_their_own),
         TEST(the_platforms_of_an_index_are_one_version_whatever_their_days),
         TEST(an_arm64_that_two_indexes_name_joins_no_two_amd64),
