@@ -62,6 +62,30 @@ static bool is_of_builder(const struct census *c, const struct fleet_evidence *e
            (e->source == EVIDENCE_S2I || e->source == EVIDENCE_BUILDPACKS);
 }
 
+/* What was built over an image has its labels too, and its builder made only the one. */
+static bool is_inherited(const struct census *c, const struct fleet_evidence *e)
+{
+    return lineage_is_inherited(&c->lineage, &c->fleet, c->request->catalogue, e->image, e->source);
+}
+
+static void list_rows(struct builders *b, const struct census *c)
+{
+    const struct fleet_evidence *last = NULL; /* rows of one image lie side by side */
+    bool inherited = false;
+
+    for (size_t i = 0; i < c->fleet.evidence_count; i++) {
+        const struct fleet_evidence *e = &c->fleet.evidence[i];
+
+        if (!is_of_builder(c, e))
+            continue;
+        if (last == NULL || last->image != e->image || last->source != e->source)
+            inherited = is_inherited(c, e);
+        if (!inherited)
+            b->made[b->made_count++].evidence = e;
+        last = e;
+    }
+}
+
 static int list_made(struct builders *b, const struct census *c, struct err *err)
 {
     size_t most = 0;
@@ -74,9 +98,7 @@ static int list_made(struct builders *b, const struct census *c, struct err *err
     b->of_image = arena_array(c->arena, c->fleet.image_count, sizeof(*b->of_image), err);
     if (b->made == NULL || b->by_image == NULL || b->list == NULL || b->of_image == NULL)
         return -1;
-    for (size_t i = 0; i < c->fleet.evidence_count; i++)
-        if (is_of_builder(c, &c->fleet.evidence[i]))
-            b->made[b->made_count++].evidence = &c->fleet.evidence[i];
+    list_rows(b, c);
     if (b->made_count > 1)
         qsort(b->made, b->made_count, sizeof(*b->made), by_builder);
     return 0;

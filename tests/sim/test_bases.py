@@ -76,12 +76,15 @@ def make_fleet(path):
                  arch="arm64" if name == "arm64" else "amd64")
         db.image(f"shop {name}", [f"debian {name}", f"shop {name}"],
                  arch="arm64" if name == "arm64" else "amd64")
+    for name in ("amd64", "arm64"):
+        db.image(f"child {name}", [f"debian {name}", f"shop {name}", "child"], arch=name)
     repository, index = "registry.example.com/debian", digest("index")
     db.evidence("shop old", LABEL, f"{repository}:12", named=digest("old index"))
-    db.evidence("shop amd64", S2I, f"{repository}:12")
-    db.evidence("shop amd64", S2I, f"{repository}:12", role=OF_BUILDER)
-    db.evidence("shop arm64", BUILDPACKS, f"{repository}:12", top=digest("layer debian arm64"))
-    db.evidence("shop arm64", BUILDPACKS, "example/go@1.4", role=OF_BUILDER)
+    for made in ("shop", "child"):  # who builds over an image inherits its labels
+        db.evidence(f"{made} amd64", S2I, f"{repository}:12")
+        db.evidence(f"{made} amd64", S2I, f"{repository}:12", role=OF_BUILDER)
+        db.evidence(f"{made} arm64", BUILDPACKS, f"{repository}:12", top=digest("layer debian arm64"))
+        db.evidence(f"{made} arm64", BUILDPACKS, "example/go@1.4", role=OF_BUILDER)
     for name, listed, since in (("amd64", index, 3000), ("arm64", index, 3000),
                                 ("old", digest("old index"), 500000)):
         store = db.store(db.host(f"host-{name}"), key=name)
@@ -89,6 +92,11 @@ def make_fleet(path):
                repo_digests=[(repository, listed)])
         db.put(store, db.images[f"shop {name}"], [f"registry.example.com/shop:{name}"], since=2000)
         db.container(store, f"shop-{name}", db.images[f"shop {name}"])
+    host = db.host("children")
+    for name in ("amd64", "arm64"):
+        store = db.store(host, key=f"child-{name}")
+        db.put(store, db.images[f"child {name}"], [f"registry.example.com/child:{name}"], since=2000)
+        db.container(store, f"child-{name}", db.images[f"child {name}"])
     db.close()
 
 
@@ -103,10 +111,10 @@ def check_bases(results, command):
     results.equal("the row of both platforms",
                   (new["platforms"], len(new["chain_ids"]), new["images"], new["images_on_it"], new["hosts"],
                    new["containers_running"], new["named_by"]),
-                  (["linux/amd64", "linux/arm64"], 2, 4, 2, 2, 2, "pulled"))
+                  (["linux/amd64", "linux/arm64"], 2, 6, 4, 3, 4, "pulled"))
     results.equal("platforms apart", {row["platform"]: (row["named"], row["images"])
                                       for row in answer["platforms"]},
-                  {"linux/amd64": (2, 4), "linux/arm64": (1, 2)})
+                  {"linux/amd64": (2, 5), "linux/arm64": (1, 3)})
     results.equal("the old version is behind the new one",
                   (old["version"], old["newest"], old["behind_versions"], old["behind_days"]),
                   ("debian 12 of 2026-01-05", "debian 12 of 2026-03-02", 1, 56))
@@ -115,7 +123,7 @@ def check_bases(results, command):
                   [["registry.example.com"]] * 2)
     family = command.ask("bases", "--level", "family")["rows"]
     results.equal("one family", [(row["base"], row["images"], row["hosts"]) for row in family],
-                  [("debian", 6, 3)])
+                  [("debian", 8, 4)])
 
 
 def check_lineage(results, command):
@@ -146,7 +154,7 @@ def check_lineage(results, command):
 
 def check_builders(results, command):
     rows = command.ask("builders")["rows"]
-    results.equal("who made what", [(row["builder"], row["kind"], row["images"], row["hosts"],
+    results.equal("who made what, without the images that inherit it", [(row["builder"], row["kind"], row["images"], row["hosts"],
                                      row["containers_running"], row["bases"]) for row in rows],
                   [("example/go@1.4", "buildpacks", 1, 1, 1, ["registry.example.com/debian:12"]),
                    ("registry.example.com/debian:12", "source-to-image", 1, 1, 1,
@@ -194,6 +202,40 @@ def check_enrolled(results, command):
                   (["docker.io/acme/shop:0"], "debian:8 of 2017-03-21"))
 
 
+def make_tied(path):
+    """Two pulled images of the same layers; one shop declares the second of them, another nothing."""
+    db = CensusDb(path, int(time.time()))
+    db.layer("os", 1000, os_release=DEBIAN)
+    store = db.store(db.host("host"), key="1")
+    for name, repository, since in (("debian", "docker.io/library/debian", 3000),
+                                    ("base", "registry.example.com/base", 2000)):
+        db.put(store, db.image(name, ["os"]), [f"{repository}:1"], since=since,
+               repo_digests=[(repository, digest(f"index {name}"))])
+    for name in ("shop", "silent"):
+        db.put(store, db.image(name, ["os", name]), [f"registry.example.com/{name}:1"])
+    db.evidence("shop", LABEL, "registry.example.com/base:1", named=digest("index base"))
+    db.close()
+
+
+def check_tied(results, command):
+    shop, silent = (command.ask("lineage", f"registry.example.com/{name}:1") for name in ("shop", "silent"))
+    results.check("the sentence names the base that is declared and confirmed", shop["sentence"].startswith(
+        "registry.example.com/shop:1 stands on registry.example.com/base:1 (1 of 2 layers)"), shop["sentence"])
+    results.check("nothing speaks against what the declaration decides", shop["against"] == [],
+                  str(shop["against"]))
+    results.equal("the base's row is that of the name",
+                  [(row["base"], row["named_by"]) for row in shop["boundaries"] if "nearest" in row["part"]],
+                  [("registry.example.com/base:1", "pulled")])
+    results.check("without a word it is what was heard of first", silent["sentence"].startswith(
+        "registry.example.com/silent:1 stands on debian:1 (1 of 2 layers)"), silent["sentence"])
+    results.check("and that it is a tie is told", any("cannot be told" in row["sentence"]
+                                                      for row in silent["against"]), str(silent["against"]))
+    rows = {row["names"][0]: row for row in command.ask("images")["rows"]}
+    results.equal("images say the same",
+                  [rows[f"registry.example.com/{name}:1"]["base"] for name in ("shop", "silent")],
+                  ["registry.example.com/base:1", "debian:1"])
+
+
 def main():
     results = Results("bases")
     program = os.path.join(sys.argv[1], "collector", "layercensus")
@@ -207,6 +249,9 @@ def main():
         path = os.path.join(folder, "enrolled.db")
         make_enrolled(path)
         check_enrolled(results, Command(program, path))
+        path = os.path.join(folder, "tied.db")
+        make_tied(path)
+        check_tied(results, Command(program, path))
     results.finish()
 
 
