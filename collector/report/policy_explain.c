@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "collector/report/policy_view.h"
+#include "collector/report/walk.h"
 #include "collector/store/read_past.h"
 #include "common/clock.h"
 
@@ -198,23 +199,27 @@ static int count_host(struct explaining *x, struct scope_hosts *list, uint32_t h
     return 0;
 }
 
-/* By scope; *out has one item for each that occurs. */
+/* By scope; *out has one item for each that occurs, in order of their first host's name. */
 static int gather_hosts(struct explaining *x, struct scope_hosts **out, struct err *err)
 {
     const struct fleet *f = &x->c->fleet;
     uint32_t *scopes = arena_array(x->c->arena, f->host_count, sizeof(*scopes), err);
+    const uint32_t *order = walk_order(f, x->c->arena, err);
 
-    if (scopes == NULL)
+    if (scopes == NULL || order == NULL)
         return -1;
-    for (uint32_t h = 0; h < f->host_count; h++) {
+    for (uint32_t i = 0; i < f->host_count; i++) {
+        uint32_t h = order[i];
+
         scopes[h] = FLEET_NONE;
         if (f->hosts[h].present && has_image(x, &f->hosts[h]) &&
             policy_scope(x->view.judge, &f->hosts[h], &scopes[h], err) != 0)
             return -1;
     }
     *out = arena_array(x->c->arena, policy_scope_count(x->view.judge), sizeof(**out), err);
-    for (uint32_t h = 0; *out != NULL && h < f->host_count; h++)
-        if (scopes[h] != FLEET_NONE && count_host(x, &(*out)[scopes[h]], h, err) != 0)
+    for (uint32_t i = 0; *out != NULL && i < f->host_count; i++)
+        if (scopes[order[i]] != FLEET_NONE &&
+            count_host(x, &(*out)[scopes[order[i]]], order[i], err) != 0)
             return -1;
     return *out != NULL ? 0 : -1;
 }

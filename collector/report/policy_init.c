@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "collector/report/policy_view.h"
@@ -152,6 +153,32 @@ static bool is_there(const struct proposal *p, uint32_t image)
            p->c->fleet.images[image].parsed != PARSED_NO_IMAGE;
 }
 
+static int by_digest(const void *a, const void *b, void *images)
+{
+    const struct fleet_image *list = images;
+
+    return digest_cmp(&list[*(const uint32_t *)a].digest, &list[*(const uint32_t *)b].digest);
+}
+
+/* The rules for all images, by name: a file that is kept in version control differs only where the
+ * fleet does. */
+static int accept_images(struct proposal *p, struct err *err)
+{
+    const struct fleet *f = &p->c->fleet;
+    uint32_t *order = arena_array(p->c->arena, f->image_count, sizeof(*order), err);
+
+    if (order == NULL)
+        return -1;
+    for (uint32_t i = 0; i < f->image_count; i++)
+        order[i] = i;
+    if (f->image_count > 1)
+        qsort_r(order, f->image_count, sizeof(*order), by_digest, f->images);
+    for (uint32_t i = 0; i < f->image_count; i++)
+        if (is_there(p, order[i]) && accept_image(p, order[i], err) != 0)
+            return -1;
+    return sheet_sort(p->a, p->a->rows, "rule", err);
+}
+
 /* Declared bases that nothing verifies are accepted together, by one rule that says so. */
 static int accept_declarations(struct proposal *p, struct err *err)
 {
@@ -180,10 +207,7 @@ static int fill(struct census *c, struct answer *a, struct err *err)
     if (p.done == NULL || policy_view_open(&p.view, c, &nothing, err) != 0)
         return -1;
     answer_sheet(a, "rows", NULL, false, columns);
-    for (uint32_t i = 0; i < c->fleet.image_count; i++)
-        if (is_there(&p, i) && accept_image(&p, i, err) != 0)
-            return -1;
-    if (accept_declarations(&p, err) != 0)
+    if (accept_images(&p, err) != 0 || accept_declarations(&p, err) != 0)
         return -1;
     if (a->rows->row_count == 0)
         return err_set(err, ERR_NOT_FOUND,

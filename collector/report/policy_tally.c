@@ -1,5 +1,7 @@
 #include "collector/report/policy_tally.h"
 
+#include <stdlib.h>
+
 #include "collector/report/walk.h"
 #include "collector/store/read_fleet.h"
 
@@ -207,6 +209,31 @@ static int judge_visited(const struct walk *w, const struct fleet *f, uint32_t h
     return 0;
 }
 
+/* ---- order ----------------------------------------------------------------------------------- */
+
+static int by_image(const void *a, const void *b, void *fleet)
+{
+    const struct policy_finding *x = a, *y = b;
+    const struct fleet_image *images = ((const struct fleet *)fleet)->images;
+    int order = digest_cmp(&images[x->image].digest, &images[y->image].digest);
+
+    if (order == 0)
+        order =
+            (x->verdict.outcome > y->verdict.outcome) - (x->verdict.outcome < y->verdict.outcome);
+    if (order == 0)
+        order = (x->verdict.rule > y->verdict.rule) - (x->verdict.rule < y->verdict.rule);
+    return order != 0 ? order
+                      : (x->verdict.exception > y->verdict.exception) -
+                            (x->verdict.exception < y->verdict.exception);
+}
+
+/* By what the fleet is, not by the database's rows. The findings of one image are found no more. */
+static void arrange(struct policy_tally *t)
+{
+    if (t->count > 1)
+        qsort_r(t->list, t->count, sizeof(*t->list), by_image, &t->view->c->fleet);
+}
+
 /* ---- all of it ------------------------------------------------------------------------------- */
 
 int policy_tally_fill(struct policy_tally *out, struct policy_view *view, struct err *err)
@@ -223,9 +250,13 @@ int policy_tally_fill(struct policy_tally *out, struct policy_view *view, struct
     out->of_image = arena_array(arena, view->c->fleet.image_count, sizeof(*out->of_image), err);
     if (out->rule_hosts == NULL || out->rule_last_host == NULL || out->of_image == NULL)
         return -1;
-    if (policy_has_scopes(view->judge))
-        return walk_hosts(view->c, &judge, err);
-    if (judge_once(out, &is_told, err) != 0)
+    if (policy_has_scopes(view->judge)) {
+        if (walk_hosts(view->c, &judge, err) != 0)
+            return -1;
+    } else if (judge_once(out, &is_told, err) != 0 ||
+               (is_told && walk_hosts(view->c, &name, err) != 0)) {
         return -1;
-    return is_told ? walk_hosts(view->c, &name, err) : 0;
+    }
+    arrange(out);
+    return 0;
 }

@@ -13,16 +13,16 @@ struct policy_finding { /* an image under one verdict */
     uint32_t image;
     struct policy_verdict verdict;
     int64_t hosts, containers, running, run_unknown;
-    uint32_t *named; /* the first POLICY_HOSTS_NAMED of the hosts; none where it is accepted */
+    uint32_t *named; /* the first POLICY_HOSTS_NAMED hosts by name; none where it is accepted */
     size_t named_count;
 
     size_t named_cap;   /* private */
     uint32_t last_host; /* private: the last one that was counted, + 1 */
-    uint32_t next;      /* private: of the same image, + 1 */
+    uint32_t next;      /* private: of the same image, + 1, while hosts are walked */
 };
 
 struct policy_tally {
-    struct policy_finding *list;
+    struct policy_finding *list; /* by the image's digest */
     size_t count;
     int64_t *rule_hosts; /* by rule, and one more for the mode: where it let something not pass */
     int64_t violation_hosts;

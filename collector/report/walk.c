@@ -1,5 +1,8 @@
 #include "collector/report/walk.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "collector/store/read_fleet.h"
 #include "common/cleanup.h"
 
@@ -20,15 +23,39 @@ static int visit_host(struct census *c, const struct walk *w, struct copies_make
     return w->visit(w, &f, host, &copies, err);
 }
 
+static int by_name(const void *a, const void *b, void *hosts)
+{
+    const struct fleet_host *list = hosts;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    int order = strcmp(list[x].name, list[y].name);
+
+    return order != 0 ? order : (x > y) - (x < y);
+}
+
+uint32_t *walk_order(const struct fleet *f, struct arena *arena, struct err *err)
+{
+    uint32_t *order = arena_array(arena, f->host_count, sizeof(*order), err);
+
+    if (order == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < f->host_count; i++)
+        order[i] = i;
+    if (f->host_count > 1)
+        qsort_r(order, f->host_count, sizeof(*order), by_name, f->hosts);
+    return order;
+}
+
 int walk_hosts(struct census *c, const struct walk *w, struct err *err)
 {
+    const uint32_t *order = walk_order(&c->fleet, c->arena, err);
     struct copies_maker *maker = NULL;
 
-    if (w->copies && copies_open(&maker, &c->fleet, c->arena, err) != 0)
+    if (order == NULL || (w->copies && copies_open(&maker, &c->fleet, c->arena, err) != 0))
         return -1;
     for (uint32_t i = 0; i < c->fleet.host_count; i++)
-        if (c->fleet.hosts[i].present && (w->wants == NULL || w->wants(w, &c->fleet, i)) &&
-            visit_host(c, w, maker, i, err) != 0)
+        if (c->fleet.hosts[order[i]].present &&
+            (w->wants == NULL || w->wants(w, &c->fleet, order[i])) &&
+            visit_host(c, w, maker, order[i], err) != 0)
             return -1;
     return 0;
 }

@@ -20,8 +20,13 @@ struct walk {
     void *data; /* the visitor's */
 };
 
-/* Visits the present hosts in the fleet's order; ends with the first visit that fails, as that one
- * does. What c->fleet had of presence before does not hold afterwards. */
+/* All hosts by name, so that no answer depends on the order of the database's rows. NULL on
+ * failure.
+ */
+uint32_t *walk_order(const struct fleet *f, struct arena *arena, struct err *err);
+
+/* Visits the present hosts in that order; ends with the first visit that fails, as that one does.
+ * What c->fleet had of presence before does not hold afterwards. */
 int walk_hosts(struct census *c, const struct walk *w, struct err *err);
 
 /* The ledger of every host, into c->ledgers, checked against the fleet's. `also`, if not NULL, is a
