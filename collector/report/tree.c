@@ -147,6 +147,23 @@ static void fill_sums(const struct forest_node *n, struct sheet_cell *row)
     row[TREE_CUMULATIVE] = cell_sum(&n->line);
 }
 
+/* Of all layers that the node is, so that the rows add up however many layers each is. Sums saturate
+ * nowhere: ledger_check() refuses a fleet whose bytes do not fit. */
+static void fill_copies(const struct tree *t, const struct forest_node *n, struct sheet_cell *row)
+{
+    uint32_t chain = n->chain;
+    uint64_t stored = 0;
+    int64_t copies = 0;
+
+    for (int64_t i = 0; i < n->own.layers && chain != FLEET_NONE; i++) {
+        copies += t->ledger[chain].copies;
+        stored += (uint64_t)t->ledger[chain].stored;
+        chain = t->c->fleet.chains[chain].parent;
+    }
+    row[TREE_COPIES] = cell_number(copies);
+    row[TREE_STORED] = cell_number((int64_t)stored);
+}
+
 /* What is known of the chain that the node ends at. */
 static int fill_chain(struct tree *t, const struct forest_node *n, struct sheet_cell *row,
                       struct err *err)
@@ -161,8 +178,7 @@ static int fill_chain(struct tree *t, const struct forest_node *n, struct sheet_
     row[TREE_DIFF] = cell_digest(chain->layer != FLEET_NONE ? &f->layers[chain->layer].diff : NULL);
     row[TREE_KNOWN_AS] = cell_text(title);
     row[TREE_HOSTS] = cell_number(t->chain_hosts[n->chain]);
-    row[TREE_COPIES] = cell_number(t->ledger[n->chain].copies);
-    row[TREE_STORED] = cell_number(t->ledger[n->chain].stored);
+    fill_copies(t, n, row);
     row[TREE_CORE] = cell_text(t->core[n->chain]);
     row[TREE_BASE] = cell_flag(t->base[n->chain]);
     row[TREE_CREATED_BY] = cell_text(t->steps[n->chain]);

@@ -32,7 +32,7 @@ enum tree_column {
     TREE_IMAGES_BELOW,
     TREE_CHILDREN,
     TREE_HOSTS,
-    TREE_COPIES,
+    TREE_COPIES, /* of all layers that this row is, as the bytes are */
     TREE_STORED,
     TREE_CORE,
     TREE_BASE,

@@ -111,6 +111,21 @@ def labelled(forest):
             if parent is None or names or children.get(chain, 0) > 1}
 
 
+def check_labelled(command, forest, rows):
+    """-l keeps what it should, and its rows are of all their layers."""
+    found = command.ask("tree", "-l")["rows"]
+    kept = {row["chain_id"] for row in found} - {None}
+    if kept != labelled(forest):
+        return "-l keeps others"
+    shown = {chain for top in kept for chain in line_of(forest, top)}
+    for column in ("layers", "nominal_bytes", "copies", "stored_bytes"):
+        want = sum(row[column] or 0 for row in rows if row["chain_id"] in shown)
+        got = sum(row[column] or 0 for row in found)
+        if got != want:
+            return f"-l: {column} is {got}, without it {want}"
+    return ""
+
+
 def check_subject(command, forest):
     """Each chain as a subject: what stands on it, and what it stands on."""
     for chain in list(forest)[:6]:
@@ -158,9 +173,6 @@ def check_random(results, program):
             seen += len(forest)
             if told(rows) != expected(forest) or len(rows) != len(forest) + empty:
                 wrong.append(f"seed {seed}: other nodes")
-            if {row["chain_id"] for row in command.ask("tree", "-l")["rows"]} - {None} != \
-                    labelled(forest):
-                wrong.append(f"seed {seed}: -l keeps others")
             if text != command.run("tree", "-t").stdout:
                 wrong.append(f"seed {seed}: two runs differ")
             if len(re.findall("─", text)) != len(rows):
@@ -171,8 +183,8 @@ def check_random(results, program):
                         expected(on_host):
                     wrong.append(f"seed {seed}: other nodes on {host}")
             wrong += [f"seed {seed}: {why}" for why in
-                      (check_sums(forest, rows), check_subject(command, forest),
-                       check_limits(command, rows)) if why]
+                      (check_sums(forest, rows), check_labelled(command, forest, rows),
+                       check_subject(command, forest), check_limits(command, rows)) if why]
     results.check("random fleets have nodes", seen > 200, str(seen))
     results.check(f"the forests of {len(SEEDS)} random fleets", not wrong, "; ".join(wrong[:5]))
 
