@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/census/naming_private.h"
 #include "collector/census/platforms.h"
 
 struct maker {
@@ -140,8 +141,11 @@ static void count_image(struct maker *m, uint32_t image)
     bool *seen = &m->out->on_platform[(size_t)row * m->out->platform_count + m->platform[image]];
     bool ends_here = i->chain_count > 0 && i->chains[i->chain_count - 1] == foot(m, image);
     bool on_scratch = b->chain_count == 0;
+    int64_t made_s = naming_made_s(i);
 
     b->images++;
+    if (made_s != 0 && (b->oldest_s == 0 || made_s < b->oldest_s))
+        b->oldest_s = made_s;
     b->standing += !ends_here && !m->lineage->images[image].is_step;
     b->containers += m->images[image].containers;
     b->running += m->images[image].running;

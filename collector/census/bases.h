@@ -32,6 +32,7 @@ struct base {
     const char *os_release; /* of its layers, the uppermost that has one; "" none known */
     int64_t images;         /* present ones that belong here */
     int64_t standing;       /* of these: without those that end here, and steps of its making */
+    int64_t oldest_s;       /* when the oldest of these says it was made; 0 none says it */
     int64_t hosts;          /* as far as bases_add_host() was told */
     int64_t containers, running;
     int64_t layers;               /* distinct */

@@ -70,7 +70,7 @@ static const struct sheet_column columns[] = {
     [FAMILY] = {"family", "FAMILY", CELL_TEXT, true},
     [VERSION] = {"version", "VERSION", CELL_TEXT, true},
     [CREATED] = {"created", "CREATED", CELL_TIME, true},
-    [ORIGINS] = {"origins", "ORIGINS", CELL_TEXTS, true},
+    [ORIGINS] = {"origins", "ORIGINS", CELL_TEXTS, false},
     [NEWEST] = {"newest", "NEWEST KNOWN", CELL_TEXT, true},
     [BEHIND_DAYS] = {"behind_days", "BEHIND (DAYS)", CELL_COUNT, true},
     [CELLS] = {NULL, NULL, 0, false},
@@ -87,12 +87,20 @@ struct filling {
 /* ---- one row --------------------------------------------------------------------------------- */
 
 /* The version of a row's core builds: all of them are one version, or at least of one family. NULL
- * for scratch. */
+ * for scratch, and where the row's images have no more in common than that nothing is known. */
 static const struct version *version_of(const struct filling *x, const struct base *b)
 {
     uint32_t core = x->c->lineage.images[b->like].core;
 
-    return core == FLEET_NONE ? NULL : &x->versions.list[x->versions.of_chain[core]];
+    return b->chain == FLEET_NONE || core == FLEET_NONE
+               ? NULL
+               : &x->versions.list[x->versions.of_chain[core]];
+}
+
+/* Images without a nearest base may well have a core build: they are not on scratch. */
+static bool has_no_parent(const struct filling *x, const struct base *b)
+{
+    return x->c->request->level == LEVEL_PARENT && b->kind == BASE_SCRATCH;
 }
 
 static int fill_os(const struct filling *x, const struct base *b, struct sheet_cell *row,
@@ -142,7 +150,7 @@ static int fill_name(const struct filling *x, const struct base *b, struct sheet
         name = version->label;
     if (level == LEVEL_FAMILY && version != NULL)
         name = x->versions.families[version->family].name;
-    row[BASE] = cell_text(name);
+    row[BASE] = cell_text(has_no_parent(x, b) ? "(none known)" : name);
     if (b->chain == FLEET_NONE)
         return 0;
     row[CHAIN] = cell_digest(&x->c->fleet.chains[b->chain].digest);
@@ -189,33 +197,40 @@ static int fill_lists(const struct filling *x, const struct base *b, struct shee
     return origins_of(&x->origins, b, &row[ORIGINS], err);
 }
 
-/* When the base was made, or first heard of, and what is newer. */
+/* When the base was made. Of an unnamed one nobody holds more than what stands on it, which is at
+ * most as old; when the fleet heard of that says nothing of its age. */
 static int fill_age(const struct filling *x, const struct base *b, struct sheet_cell *row,
                     struct err *err)
 {
-    const struct version *version = version_of(x, b);
-    enum report_level level = x->c->request->level;
     struct lineage_family made;
+    int64_t date_s;
 
-    if (version == NULL)
-        return 0;
-    row[FAMILY] = cell_text(x->versions.families[version->family].name);
-    if (level == LEVEL_FAMILY) {
-        uint32_t newest = x->versions.families[version->family].newest;
-
-        row[NEWEST] = cell_text(newest == FLEET_NONE ? NULL : x->versions.list[newest].label);
-        return 0;
-    }
-    row[VERSION] = cell_text(version->label);
-    if (b->chain == FLEET_NONE)
-        return 0;
     if (lineage_family_of(&made, &x->c->lineage, &x->c->fleet, x->c->request->catalogue, b->chain,
                           x->c->arena, err) != 0)
         return -1;
     if (made.from_created)
         row[CREATED] = cell_time(made.date_s);
-    if (made.date_s > 0 && made.date_s <= x->c->fleet.now_s)
-        row[AGE] = cell_number((x->c->fleet.now_s - made.date_s) / DAY_S);
+    date_s = made.from_created || b->kind == BASE_NAMED ? made.date_s : b->oldest_s;
+    if (date_s > 0 && date_s <= x->c->fleet.now_s)
+        row[AGE] = cell_number((x->c->fleet.now_s - date_s) / DAY_S);
+    return 0;
+}
+
+/* Its family and version, and what is newer: newest is of one family and number. */
+static int fill_version(const struct filling *x, const struct base *b, struct sheet_cell *row,
+                        struct err *err)
+{
+    const struct version *version = version_of(x, b);
+    enum report_level level = x->c->request->level;
+
+    if (version == NULL)
+        return 0;
+    row[FAMILY] = cell_text(x->versions.families[version->family].name);
+    if (level == LEVEL_FAMILY)
+        return 0;
+    row[VERSION] = cell_text(version->label);
+    if (fill_age(x, b, row, err) != 0)
+        return -1;
     if (level == LEVEL_PARENT || version->newest == FLEET_NONE)
         return 0;
     row[NEWEST] = cell_text(x->versions.list[version->newest].label);
@@ -229,9 +244,9 @@ static int add_base(const struct filling *x, const struct base *b, struct err *e
     struct sheet_cell *row = sheet_row(x->a, x->a->rows, err);
 
     if (row == NULL || fill_name(x, b, row, err) != 0 || fill_os(x, b, row, err) != 0 ||
-        fill_lists(x, b, row, err) != 0 || fill_age(x, b, row, err) != 0)
+        fill_lists(x, b, row, err) != 0 || fill_version(x, b, row, err) != 0)
         return -1;
-    row[KIND] = cell_text(base_kind_name(b->kind));
+    row[KIND] = cell_text(has_no_parent(x, b) ? "none" : base_kind_name(b->kind));
     row[LAYERS] = cell_number(b->layers);
     row[IMAGES] = cell_number(b->images);
     row[STANDING] = cell_number(b->standing);
@@ -396,7 +411,7 @@ static int fill(struct census *c, struct answer *a, struct err *err)
     for (uint32_t i = 0; i < x.rows.count; i++)
         if (add_base(&x, &x.rows.list[i], err) != 0)
             return -1;
-    return 0;
+    return sheet_reveal(a, a->rows, columns[NEWEST].key, err);
 }
 
 const struct report report_bases = {.name = "bases",

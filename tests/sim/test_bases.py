@@ -8,8 +8,10 @@ of the rows. Then one fleet with two platforms of one index, a tag that has move
 `--as-of` leaves unknown.
 """
 
+import datetime
 import math
 import os
+import re
 import sqlite3
 import sys
 import tempfile
@@ -122,6 +124,10 @@ def check_bases(results, command):
     results.equal("both come from one registry", [new["origins"], old["origins"]],
                   [["registry.example.com"]] * 2)
     family = command.ask("bases", "--level", "family")["rows"]
+    results.check("where the width allows, tables show origins and the newest version",
+                  re.search(r"ORIGINS +NEWEST KNOWN\n", command.run("bases").stdout))
+    results.check("and no such column where no row has one",
+                  "NEWEST KNOWN" not in command.run("bases", "--level", "family").stdout)
     results.equal("one family", [(row["base"], row["images"], row["hosts"]) for row in family],
                   [("debian", 8, 4)])
 
@@ -236,6 +242,39 @@ def check_tied(results, command):
                   ["registry.example.com/base:1", "debian:1"])
 
 
+def make_unnamed(path):
+    """What stands on layers that nobody names, heard of an hour ago; and an image on scratch."""
+    db = CensusDb(path, int(time.time()))
+    db.layer("os", 1000, os_release=DEBIAN)
+    db.layer("go", 1000, os_release="")
+    db.layer("dark", 1000)
+    for name, layers, days in (("one", ["os", "one"], 300), ("two", ["os", "two"], 200),
+                               ("three", ["os", "three"], 100), ("go", ["go"], 30)):
+        made = datetime.datetime.fromtimestamp(db.now - days * 86400 - 3600, datetime.timezone.utc)
+        db.image(name, layers, created=made.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    undated = db.image("undated", ["dark", "undated"])
+    db.image("undated 2", ["dark", "undated 2"])
+    store = db.store(db.host("h"), key="h")
+    for name in ("one", "two", "three", "go"):
+        db.put(store, db.images[name], [f"registry.example.com/{name}:1"], since=3600)
+    db.put(store, undated, [], since=3600)
+    db.put(store, db.images["undated 2"], [], since=3600)
+    db.close()
+
+
+def check_unnamed(results, command):
+    rows = command.ask("bases")["rows"]
+    results.equal("an unnamed core build is at least as old as what stands on it, and else of no age",
+                  [(row["kind"], row["images"], row["age_days"], row["created"]) for row in rows],
+                  [("unnamed", 3, 300, None), ("unnamed", 2, None, None), ("scratch", 1, None, None)])
+    none = [row for row in command.ask("bases", "--level", "parent")["rows"] if row["kind"] == "none"]
+    results.equal("images with nothing known below them are not called on scratch, and have no family",
+                  [(row["base"], row["images"], row["family"], row["version"]) for row in none],
+                  [("(none known)", 1, None, None)])
+    results.equal("no version is the newest of a family", {row["newest"] for row in command.ask(
+        "bases", "--level", "family")["rows"]}, {None})
+
+
 def main():
     results = Results("bases")
     program = os.path.join(sys.argv[1], "collector", "layercensus")
@@ -252,6 +291,9 @@ def main():
         path = os.path.join(folder, "tied.db")
         make_tied(path)
         check_tied(results, Command(program, path))
+        path = os.path.join(folder, "unnamed.db")
+        make_unnamed(path)
+        check_unnamed(results, Command(program, path))
     results.finish()
 
 
