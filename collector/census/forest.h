@@ -30,6 +30,7 @@ struct forest_wish {
     const bool *subject_chains, *subject_images;
     bool up;            /* what the subject stands on; else what stands on it, as one tree each */
     bool labelled_only; /* keeps named nodes, roots, the subject and nodes where lines part */
+    bool count_named;   /* depth and limit count only nodes with a name */
     int64_t depth;      /* levels; 0 all */
     int64_t min_bytes;  /* leaves out branches of less known bytes */
     int64_t limit;      /* nodes: those of the largest branches; 0 all */

@@ -37,14 +37,19 @@ static int by_bytes(const void *a, const void *b, void *arg)
 
 /* ---- limits ---------------------------------------------------------------------------------- */
 
-/* How deep each node lies in what is shown: levels count from 0 again. Parents first. */
+static bool counts(const struct forest_plan *p, const struct forest_slot *s)
+{
+    return !p->wish->count_named || s->names.count > 0;
+}
+
+/* How deep each node lies in what is shown: levels that count, from 0 again. Parents first. */
 static void set_depths(struct forest_plan *p, uint32_t *depths)
 {
     for (uint32_t i = 0; i < p->order_count; i++) {
         const struct forest_slot *s = &p->slots[p->order[i]];
 
         if (s->kept && s->parent != FLEET_NONE)
-            depths[p->order[i]] = depths[s->parent] + 1;
+            depths[p->order[i]] = depths[s->parent] + counts(p, &p->slots[s->parent]);
     }
 }
 
@@ -71,7 +76,7 @@ static void cut_many(struct forest_plan *p, uint32_t *list, uint32_t count)
         return;
     qsort_r(list, count, sizeof(*list), by_bytes, p);
     for (uint32_t i = 0; i < count; i++)
-        if (!p->slots[list[i]].cut && room-- <= 0)
+        if (!p->slots[list[i]].cut && counts(p, &p->slots[list[i]]) && room-- <= 0)
             p->slots[list[i]].cut = true;
 }
 

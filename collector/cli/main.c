@@ -92,6 +92,8 @@ static struct report_request request_of(const struct options *o, const struct cl
                                             .labelled_only = o->labelled_only,
                                             .incremental = o->incremental,
                                             .show_created_by = o->created_by,
+                                            .count_named = o->as_short,
+                                            .plain_bytes = o->no_human,
                                             .host = o->host,
                                             .depth = o->depth,
                                             .min_bytes = o->min_bytes}};

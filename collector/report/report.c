@@ -4,6 +4,12 @@
 #include "collector/report/coverage_sheet.h"
 #include "collector/report/lines.h"
 #include "collector/store/read_fleet.h"
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/clock.h"
+
+#define LABELS_MAX ((size_t)1 << 20) /* bytes; a note ends before */
+#define LABELS_TOLD 1000
 
 static int mark_layers(struct census *c, struct err *err)
 {
@@ -86,16 +92,38 @@ static int read_and_compute(struct census *c, const struct read_options *options
 static int note_labels(const struct census *c, struct answer *out, struct err *err)
 {
     const struct report_request *request = c->request;
+    AUTO(buf_close) struct buf labels = {0};
 
     for (size_t i = 0; i < c->fleet.host_count; i++)
         if (c->fleet.hosts[i].selected)
             return 0;
     if (request->label_count == 0)
         return 0;
+    buf_init(&labels, LABELS_MAX);
+    for (size_t i = 0; i < request->label_count && labels.len < LABELS_TOLD; i++)
+        if (buf_printf(&labels, err, "%s%s=%s", i > 0 ? ", " : "", request->labels[i].key,
+                       request->labels[i].value) != 0)
+            return -1;
     return answer_note(
-        out, err, "No host %s %s %s=%s%s.", request->as_of_s != 0 ? "had" : "has",
-        request->label_count == 1 ? "the label" : "all these labels:", request->labels[0].key,
-        request->labels[0].value, request->label_count == 1 ? "" : ", ...");
+        out, err, "No host %s %s %s.", request->as_of_s != 0 ? "had" : "has",
+        request->label_count == 1 ? "the label" : "all these labels:", buf_str(&labels));
+}
+
+/* A fleet of nothing is no answer for a time of which nobody knows anything. */
+static int note_before_all(const struct census *c, struct answer *out, struct err *err)
+{
+    char text[CLOCK_TEXT];
+    int64_t first_s = 0;
+
+    for (size_t i = 0; i < c->fleet.host_count; i++)
+        if (first_s == 0 || c->fleet.hosts[i].first_s < first_s)
+            first_s = c->fleet.hosts[i].first_s;
+    if (c->request->as_of_s == 0 || first_s == 0 || c->request->as_of_s >= first_s)
+        return 0;
+    return answer_note(out, err,
+                       "The first host was heard of at %s: nothing is known of the fleet "
+                       "before.",
+                       clock_text(first_s * 1000, text));
 }
 
 int report_go_on(const struct census *c, struct err *err)
@@ -130,7 +158,9 @@ static int answer(struct census *c, struct answer *out, const struct report *rep
         lines_compute(c, err) != 0 || report->fill(c, out, err) != 0)
         return -1;
     out->complete = coverage.complete;
-    return note_labels(c, out, err) == 0 ? coverage_fill(out, &coverage, err) : -1;
+    return note_labels(c, out, err) == 0 && note_before_all(c, out, err) == 0
+               ? coverage_fill(out, &coverage, err)
+               : -1;
 }
 
 static int check_request(const struct report *report, const struct report_request *request,

@@ -68,7 +68,7 @@ struct sheet {
 };
 
 #define ANSWER_SHEETS_MAX 10
-#define ANSWER_NOTES_MAX 11
+#define ANSWER_NOTES_MAX 12
 
 struct answer {
     const char *report;

@@ -147,8 +147,8 @@ static void fill_sums(const struct forest_node *n, struct sheet_cell *row)
     row[TREE_CUMULATIVE] = cell_sum(&n->line);
 }
 
-/* Of all layers that the node is, so that the rows add up however many layers each is. Sums saturate
- * nowhere: ledger_check() refuses a fleet whose bytes do not fit. */
+/* Of all layers that the node is, so that the rows add up however many layers each is. Sums
+ * saturate nowhere: ledger_check() refuses a fleet whose bytes do not fit. */
 static void fill_copies(const struct tree *t, const struct forest_node *n, struct sheet_cell *row)
 {
     uint32_t chain = n->chain;
@@ -217,7 +217,7 @@ static int add_node(struct tree *t, size_t index, struct err *err)
 static int note_limits(struct tree *t, struct err *err)
 {
     const struct forest *forest = &t->forest;
-    char layers[COUNT_TEXT], places[COUNT_TEXT], size[SIZE_TEXT];
+    char layers[COUNT_TEXT], places[COUNT_TEXT], size[SIZE_TEXT], bytes[COUNT_TEXT];
 
     if (forest->skipped_layers > 0 &&
         answer_note(t->a, err,
@@ -227,12 +227,14 @@ static int note_limits(struct tree *t, struct err *err)
         return -1;
     if (forest->left_out_places == 0)
         return 0;
+    count_text(forest->left_out.bytes, "byte", bytes);
     return answer_note(t->a, err,
                        "Left out by --depth, --min-bytes or --limit: %s of %" PRId64
                        ", %s%s, in %s marked \"\xE2\x80\xA6\".",
                        count_text(forest->left_out.layers, "layer", layers), forest->all.layers,
                        forest->left_out.unknown > 0 ? "at least " : "",
-                       size_text(forest->left_out.bytes, size),
+                       t->c->request->tree.plain_bytes ? bytes
+                                                       : size_text(forest->left_out.bytes, size),
                        count_text(forest->left_out_places, "place", places));
 }
 
@@ -301,6 +303,7 @@ static int make_forest(struct tree *t, struct err *err)
                                      .subject_images = t->subject_images,
                                      .up = asked->up,
                                      .labelled_only = asked->labelled_only,
+                                     .count_named = asked->count_named,
                                      .depth = asked->depth,
                                      .min_bytes = asked->min_bytes,
                                      .limit = asked->limit};

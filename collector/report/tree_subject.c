@@ -60,9 +60,10 @@ static int find_images(struct tree *t, const struct resolution *found, struct er
     return 0;
 }
 
-/* A base that only the catalogue names. */
+/* A base that only the catalogue names. Nothing stands on one whose layers nobody has. */
 static bool find_claims(struct tree *t)
 {
+    const struct catalogue *catalogue = t->c->request->catalogue;
     const struct naming *n = &t->c->naming;
     char text[IMAGEREF_MAX + 1];
     struct imageref r;
@@ -77,6 +78,8 @@ static bool find_claims(struct tree *t)
         t->subject_chains[n->claims[i].chain] = true;
         any = true;
     }
+    for (size_t i = 0; i < catalogue->base_count; i++)
+        any = any || strcmp(catalogue->bases[i].name, text) == 0;
     return any;
 }
 

@@ -291,10 +291,36 @@ def check_told(results, command, folder):
         "--label", "zone=a", "tree")["rows"]], [1, 1])
     results.check("-l says what it skips", "Not shown: 1 layer above the last name" in
                   command.run("tree", "-l").stdout)
+    results.equal("short forms count what they print", [command.run("--limit", "1", "tree", "-s").stdout,
+                                                        command.run("tree", "-s", "--depth", "1").stdout],
+                  ["registry.example.com:5000/shop: 2\nshop: 1, latest\n"] * 2)
+    results.check("notes tell bytes where sizes are bytes", "at least 4096 bytes, in 2 places" in
+                  command.run("--limit", "1", "tree", "-c").stdout)
     results.check("a limit says what it left out", "Left out by --depth, --min-bytes or --limit: 3 "
                   "layers of 4, at least 4.00 KiB, in 2 places" in
                   command.run("--limit", "1", "tree").stdout, command.run("--limit", "1",
                                                                           "tree").stdout)
+
+
+CATALOGUE = """bases:
+  - name: docker.io/library/nowhere:1
+    layers:
+      - sha256:1111111111111111111111111111111111111111111111111111111111111111
+"""
+
+
+def check_notes(results, command, folder):
+    catalogue = os.path.join(folder, "catalogue.yaml")
+    with open(catalogue, "w", encoding="utf-8") as f:
+        f.write(CATALOGUE)
+    run = command.run("--catalogue", catalogue, "tree", "nowhere:1")
+    results.check("nothing stands on a base that only the catalogue knows", run.returncode == 0 and
+                  'Nothing that lies there stands on "nowhere:1".' in run.stdout, run.stderr)
+    results.check("a note lists all labels that no host has", "No host has all these labels: a=b, c=d.\n" in
+                  command.run("--label", "a=b", "--label", "c=d", "tree").stdout)
+    text = command.run("--as-of", "2000-01-01T00:00:00Z", "bases").stdout
+    results.check("before the first host, answers say so", "The first host was heard of at 20" in text, text)
+    results.check("and not afterwards", "first host" not in command.run("--as-of", "3600s", "bases").stdout)
 
 
 def check_usage(results, command):
@@ -322,6 +348,7 @@ def main():
         shop = os.path.join(folder, "shop.db")
         make_shop(shop)
         check_told(results, Command(program, shop), folder)
+        check_notes(results, Command(program, shop), folder)
     results.finish()
 
 

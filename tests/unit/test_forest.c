@@ -324,6 +324,26 @@ static void a_limit_counts_what_the_other_limits_keep(void **state)
     assert_string_equal(text_of(f), "1/20 alpine:3\n1/100 debian:12\n.out 3/125\n");
 }
 
+static void limits_may_count_only_nodes_with_a_name(void **state)
+{
+    struct fixture *f = *state;
+    struct fleet_maker *m = &f->m;
+    uint32_t s = maker_store(m, maker_host(m, "h"), "docker", 0);
+    uint32_t a = maker_layer(m, "a", 1), b = maker_layer(m, "b", 2), c = maker_layer(m, "c", 4),
+             d = maker_layer(m, "d", 8);
+
+    maker_put(m, s, IMAGE(m, a, b), "x:1");
+    maker_put(m, s, IMAGE(m, a, b, c, d), "y:1");
+    f->wish.count_named = true;
+    f->wish.limit = 1;
+    build(f);
+    assert_string_equal(text_of(f), "1/1\n.1/2 x:1\n..1/4\n...out 1/8\n");
+    f->wish.limit = 0;
+    f->wish.depth = 1;
+    build(f);
+    assert_string_equal(text_of(f), "1/1\n.1/2 x:1\n..out 2/12\n");
+}
+
 static void an_empty_fleet_has_no_nodes(void **state)
 {
     struct fixture *f = *state;
@@ -398,6 +418,7 @@ int main(void)
         TEST(small_branches_are_left_out_roots_as_well),
         TEST(a_limit_keeps_the_largest_branches),
         TEST(a_limit_counts_what_the_other_limits_keep),
+        TEST(limits_may_count_only_nodes_with_a_name),
         TEST(an_empty_fleet_has_no_nodes),
         TEST(deep_lines_and_many_of_them_are_no_trouble),
     };
