@@ -52,6 +52,15 @@ const char *forest_words(const struct answer *a, size_t row, enum tree_column co
 
 /* ---- parts ----------------------------------------------------------------------------------- */
 
+const char *forest_name(const struct answer *a, size_t row, size_t name)
+{
+    const char *text = forest_cell(a, row, TREE_NAMES)->texts.items[name];
+    const char *known_as = forest_words(a, row, TREE_KNOWN_AS);
+    size_t len = strlen(text);
+
+    return strncmp(known_as, text, len) == 0 && known_as[len] == ' ' ? known_as : text;
+}
+
 /* Image IDs are texts of a list, as they are in the answer. */
 static int add_image_id(struct buf *b, const struct answer *a, size_t row, bool whole,
                         struct err *err)

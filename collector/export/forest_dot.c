@@ -57,7 +57,7 @@ static int add_names(struct graph *g, size_t row, struct err *err)
     size_t count = names->known ? names->texts.count : 0;
 
     for (size_t i = 0; i < count && i < NAMES_MOST; i++)
-        if (add_name(g, names->texts.items[i], err) != 0)
+        if (add_name(g, forest_name(g->a, row, i), err) != 0)
             return -1;
     if (count > NAMES_MOST)
         return buf_printf(&g->label, err, NEW_LINE "and %zu more", count - NAMES_MOST);

@@ -23,6 +23,9 @@ bool forest_flag(const struct answer *a, size_t row, enum tree_column column);
 int64_t forest_number(const struct answer *a, size_t row, enum tree_column column);
 const char *forest_words(const struct answer *a, size_t row, enum tree_column column);
 
+/* A name of the row; where it means several builds, with the day that tells this one apart. */
+const char *forest_name(const struct answer *a, size_t row, size_t name);
+
 /* All that follow append.
  *
  * What the node is known by: its chain or, without layers, its image. */

@@ -122,15 +122,16 @@ static int add_names(struct drawing *d, size_t row, struct err *err)
     const struct sheet_cell *names = forest_cell(d->a, row, TREE_NAMES);
     const char *known_as = forest_words(d->a, row, TREE_KNOWN_AS);
     struct buf *b = &d->line.names;
-    int rc = 0;
+    size_t count = names->known ? names->texts.count : 0;
 
-    if (names->known && names->texts.count > 0)
-        rc = buf_add_str(b, " Tags: ", err) != 0 ||
-             export_cell(b, &d->a->rows->columns[TREE_NAMES], names, true, err) != 0;
-    else if (known_as[0] != '\0')
-        rc = buf_printf(b, err, " Known as: %s", known_as);
+    for (size_t i = 0; i < count; i++)
+        if (buf_add_str(b, i == 0 ? " Tags: " : ", ", err) != 0 ||
+            buf_add_str(b, forest_name(d->a, row, i), err) != 0)
+            return -1;
+    if (count == 0 && known_as[0] != '\0' && buf_printf(b, err, " Known as: %s", known_as) != 0)
+        return -1;
     plain_clean(b, 0);
-    return rc == 0 ? 0 : -1;
+    return 0;
 }
 
 static int add_places(struct drawing *d, size_t row, struct err *err)
@@ -181,6 +182,15 @@ static int add_made(struct drawing *d, size_t row, struct err *err)
     return buf_add_str(b, ")", err);
 }
 
+/* The size without the word for it. */
+static int add_bare_size(struct drawing *d, size_t row, struct err *err)
+{
+    return d->look->incremental ? forest_add_size(&d->line.size, d->a, row, TREE_NOMINAL,
+                                                  TREE_LAYERS_UNKNOWN, d->look, err)
+                                : forest_add_size(&d->line.size, d->a, row, TREE_CUMULATIVE,
+                                                  TREE_LINE_UNKNOWN, d->look, err);
+}
+
 /* ---- fitting --------------------------------------------------------------------------------- */
 
 static size_t width_of(const struct line *l)
@@ -203,7 +213,27 @@ static int cut_piece(struct buf *b, size_t over, size_t least, struct err *err)
     return buf_add_str(b, PLAIN_ELLIPSIS, err);
 }
 
-static int fit(struct drawing *d, struct err *err)
+/* Gives up, one after the other, what says less than a name, until the line fits. */
+static int drop_pieces(struct drawing *d, size_t row, struct err *err)
+{
+    struct line *l = &d->line;
+
+    buf_reset(&l->made);
+    if (width_of(l) > d->width)
+        buf_reset(&l->places);
+    if (width_of(l) > d->width) {
+        buf_reset(&l->size);
+        if (buf_add_str(&l->size, " ", err) != 0 || add_bare_size(d, row, err) != 0)
+            return -1;
+    }
+    if (width_of(l) > d->width)
+        buf_reset(&l->marks);
+    if (width_of(l) > d->width)
+        buf_reset(&l->size);
+    return 0;
+}
+
+static int fit(struct drawing *d, size_t row, struct err *err)
 {
     struct line *l = &d->line;
     size_t width = width_of(l);
@@ -212,9 +242,8 @@ static int fit(struct drawing *d, struct err *err)
         return 0;
     if (plain_width(buf_str(&l->made)) > width - d->width + MADE_LEAST)
         return cut_piece(&l->made, width - d->width, MADE_LEAST, err);
-    buf_reset(&l->made);
-    if (width_of(l) > d->width)
-        buf_reset(&l->places);
+    if (drop_pieces(d, row, err) != 0)
+        return -1;
     width = width_of(l);
     return width > d->width ? cut_piece(&l->names, width - d->width, 1, err) : 0;
 }
@@ -265,7 +294,7 @@ static int draw_row(struct drawing *d, size_t row, struct err *err)
         buf_add_str(&l->size, " ", err) != 0 ||
         forest_add_node_size(&l->size, d->a, row, d->look, err) != 0 ||
         add_names(d, row, err) != 0 || add_marks(d, row, err) != 0 ||
-        add_places(d, row, err) != 0 || add_made(d, row, err) != 0 || fit(d, err) != 0)
+        add_places(d, row, err) != 0 || add_made(d, row, err) != 0 || fit(d, row, err) != 0)
         return -1;
     put(d, row);
     return 0;

@@ -147,6 +147,21 @@ static void fill_sums(const struct forest_node *n, struct sheet_cell *row)
     row[TREE_CUMULATIVE] = cell_sum(&n->line);
 }
 
+/* What the chain is called, where nobody has a name for it here, or where its name means several
+ * builds: the title is one of the names then, with a day. */
+static bool tells_more(const struct tree *t, const struct forest_node *n, const char *title)
+{
+    bool more = n->names.count == 0;
+
+    for (uint32_t i = 0; title != NULL && i < n->names.count; i++) {
+        const char *name = t->forest.names[n->names.first + i];
+        size_t len = strlen(name);
+
+        more = more || (strncmp(title, name, len) == 0 && title[len] == ' ');
+    }
+    return more;
+}
+
 /* Of all layers that the node is, so that the rows add up however many layers each is. Sums
  * saturate nowhere: ledger_check() refuses a fleet whose bytes do not fit. */
 static void fill_copies(const struct tree *t, const struct forest_node *n, struct sheet_cell *row)
@@ -172,11 +187,11 @@ static int fill_chain(struct tree *t, const struct forest_node *n, struct sheet_
     const struct fleet_chain *chain = &f->chains[n->chain];
     const char *title = NULL;
 
-    if (n->names.count == 0 && part_chain_title(t->c, n->chain, &title, err) != 0)
+    if (part_chain_title(t->c, n->chain, &title, err) != 0)
         return -1;
     row[TREE_CHAIN] = cell_digest(&chain->digest);
     row[TREE_DIFF] = cell_digest(chain->layer != FLEET_NONE ? &f->layers[chain->layer].diff : NULL);
-    row[TREE_KNOWN_AS] = cell_text(title);
+    row[TREE_KNOWN_AS] = cell_text(tells_more(t, n, title) ? title : NULL);
     row[TREE_HOSTS] = cell_number(t->chain_hosts[n->chain]);
     fill_copies(t, n, row);
     row[TREE_CORE] = cell_text(t->core[n->chain]);

@@ -18,7 +18,8 @@ enum tree_column {
     TREE_PARENT_CHAIN,
     TREE_DIFF, /* of its uppermost layer */
     TREE_NAMES,
-    TREE_KNOWN_AS, /* where no image here ends with a name: what the chain is called */
+    TREE_KNOWN_AS, /* what the chain is called, where no image here ends with a name, or with a day
+                    */
     TREE_IMAGE_IDS,
     TREE_LAYERS, /* that this row is */
     TREE_LAYERS_UNKNOWN,

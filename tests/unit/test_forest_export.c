@@ -241,9 +241,31 @@ static void a_line_too_long_loses_names_last(void **state)
     assert_fits(print(f, FOREST_TEXT, 110), 110);
     assert_null(strstr(f->out, "Stored"));
     assert_non_null(strstr(f->out, "somebody:1.2\n"));
-    assert_fits(print(f, FOREST_TEXT, 80), 80);
-    assert_non_null(strstr(f->out, " Tags: registry.example"));
+    row[TREE_CORE] = cell_text("named");
+    assert_fits(print(f, FOREST_TEXT, 110), 110);
+    assert_non_null(strstr(f->out, "726 1.91 MiB Tags: reg"));
+    assert_non_null(strstr(f->out, "somebody:1.2 [named core build]\n"));
+    assert_fits(print(f, FOREST_TEXT, 86), 86);
+    assert_non_null(strstr(f->out, "726 1.91 MiB Tags: reg"));
+    assert_non_null(strstr(f->out, "somebody:1.2\n"));
+    assert_fits(print(f, FOREST_TEXT, 78), 78);
+    assert_non_null(strstr(f->out, "726 Tags: reg"));
+    assert_non_null(strstr(f->out, "somebody:1.2\n"));
+    assert_fits(print(f, FOREST_TEXT, 60), 60);
+    assert_non_null(strstr(f->out, "726 Tags: registry.example"));
     assert_non_null(strstr(f->out, "…\n"));
+}
+
+static void a_name_that_means_several_builds_has_its_day(void **state)
+{
+    struct fixture *f = *state;
+
+    add(f, 0, 0, "debian:12")[TREE_KNOWN_AS] = cell_text("debian:12 as of 2026-03-02");
+    add(f, 0, 0, "debian:12")[TREE_KNOWN_AS] = cell_text("debian:120");
+    assert_non_null(strstr(print(f, FOREST_TEXT, 0), " Tags: debian:12 as of 2026-03-02 Hosts"));
+    assert_non_null(strstr(f->out, " Tags: debian:12 Hosts"));
+    assert_non_null(strstr(print(f, FOREST_DOT, 0), "\\ndebian:12 as of 2026-03-02\\n"));
+    assert_string_equal(print(f, FOREST_SHORT, 0), "debian: 12\n");
 }
 
 static void a_line_that_lies_too_deep_shows_its_last_levels(void **state)
@@ -385,6 +407,7 @@ int main(void)
         TEST(marks_say_what_a_node_is),
         TEST(colours_of_the_policy_come_only_where_they_are_wanted),
         TEST(a_line_too_long_loses_names_last),
+        TEST(a_name_that_means_several_builds_has_its_day),
         TEST(a_line_that_lies_too_deep_shows_its_last_levels),
         TEST(no_text_of_a_peer_reaches_the_terminal_as_it_is),
         TEST(what_made_a_layer_is_cut_unless_all_is_wanted),
