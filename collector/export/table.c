@@ -9,12 +9,15 @@
 #define GAP 2
 #define LEAST 14         /* characters that a column keeps when it is cut */
 #define SUBJECT_LEAST 24 /* the same of the column that says what a row is about */
+#define READABLE 28      /* characters that are worth more than the last columns */
+#define FIRST 3          /* columns that stay, and are rather cut shorter than that */
 
 /* A sheet's visible columns with the width that each gets. */
 struct layout {
     const struct sheet *sheet;
     size_t *widths;  /* by column; 0: not shown */
     size_t left_out; /* columns that a narrow terminal has no room for */
+    bool is_cut;     /* some texts are shown in part */
 };
 
 static bool is_right(enum cell_kind kind)
@@ -90,30 +93,31 @@ static size_t find_subject(const struct sheet *s)
     return c;
 }
 
-/* The widest column that can still be cut; column_count: none. */
-static size_t find_widest(const struct layout *l, size_t subject)
+/* The widest column that can still be cut, to `least` characters; column_count: none. */
+static size_t find_widest(const struct layout *l, size_t subject, size_t least)
 {
+    size_t subject_least = least > SUBJECT_LEAST ? least : SUBJECT_LEAST;
     const struct sheet *s = l->sheet;
     size_t widest = s->column_count;
 
     for (size_t c = 0; c < s->column_count; c++)
-        if (c != subject && can_shrink(s->columns[c].kind) && l->widths[c] > LEAST &&
+        if (c != subject && can_shrink(s->columns[c].kind) && l->widths[c] > least &&
             (widest == s->column_count || l->widths[c] > l->widths[widest]))
             widest = c;
     if (widest == s->column_count && subject < s->column_count &&
-        l->widths[subject] > SUBJECT_LEAST)
+        l->widths[subject] > subject_least)
         widest = subject;
     return widest;
 }
 
 /* Takes from the widest columns that can be cut, one character after the other, until the line fits
  * or nothing more can go. */
-static void cut(struct layout *l, size_t line)
+static void cut(struct layout *l, size_t line, size_t least)
 {
     size_t subject = find_subject(l->sheet);
 
     for (size_t total = line_width(l); total > line; total--) {
-        size_t widest = find_widest(l, subject);
+        size_t widest = find_widest(l, subject, least);
 
         if (widest == l->sheet->column_count)
             return;
@@ -121,11 +125,27 @@ static void cut(struct layout *l, size_t line)
     }
 }
 
-/* Where cutting is not enough columns go, the last ones first; the first one always stays. A list
- * of one column is of sentences: the terminal may wrap them. */
+/* Leaves out the last of more than `kept` columns; the others are whole again. */
+static bool drop_last(struct layout *l, size_t *whole, size_t kept)
+{
+    size_t last = l->sheet->column_count;
+
+    if (shown_count(l) <= kept)
+        return false;
+    while (whole[--last] == 0)
+        ;
+    whole[last] = 0;
+    l->left_out++;
+    memcpy(l->widths, whole, l->sheet->column_count * sizeof(*whole));
+    return true;
+}
+
+/* Texts are cut as far as they can still be read, then columns go, the last ones first; at last the
+ * first columns are cut further, and go, but for the very first. A list of one column is of
+ * sentences: the terminal may wrap them. */
 static int fit(struct layout *l, size_t line, struct err *err)
 {
-    size_t count = l->sheet->column_count, last = count;
+    size_t count = l->sheet->column_count;
     AUTO_FREE size_t *whole = malloc(count * sizeof(*whole));
 
     if (whole == NULL)
@@ -133,15 +153,14 @@ static int fit(struct layout *l, size_t line, struct err *err)
     if (shown_count(l) < 2)
         return 0;
     memcpy(whole, l->widths, count * sizeof(*whole));
-    for (cut(l, line); line_width(l) > line && last > 1; cut(l, line)) {
-        while (--last > 0 && whole[last] == 0)
-            ;
-        if (last == 0)
-            break;
-        whole[last] = 0;
-        l->left_out++;
-        memcpy(l->widths, whole, count * sizeof(*whole));
-    }
+    do
+        cut(l, line, READABLE);
+    while (line_width(l) > line && drop_last(l, whole, FIRST));
+    do
+        cut(l, line, LEAST);
+    while (line_width(l) > line && drop_last(l, whole, 1));
+    for (size_t c = 0; c < count; c++)
+        l->is_cut = l->is_cut || l->widths[c] < whole[c];
     return 0;
 }
 
@@ -190,6 +209,20 @@ static int put_row(FILE *out, const struct layout *l, size_t row, bool header, s
     return 0;
 }
 
+static void put_left_out(FILE *out, const struct layout *l)
+{
+    char columns[COUNT_TEXT];
+
+    if (l->left_out == 0 && !l->is_cut)
+        return;
+    count_text((int64_t)l->left_out, "column", columns);
+    fprintf(out, "(%s%s%s: widen the terminal, or use -o json)\n", l->left_out > 0 ? columns : "",
+            l->left_out > 0 ? " left out" : "",
+            !l->is_cut        ? ""
+            : l->left_out > 0 ? ", texts are cut"
+                              : "texts are cut");
+}
+
 static int put_list(FILE *out, struct layout *l, int width, struct buf *b, struct err *err)
 {
     const struct sheet *s = l->sheet;
@@ -205,9 +238,7 @@ static int put_list(FILE *out, struct layout *l, int width, struct buf *b, struc
             return -1;
     if (s->row_count < s->total)
         fprintf(out, "(%zu of %zu)\n", s->row_count, s->total);
-    if (l->left_out > 0)
-        fprintf(out, "(%zu column%s left out: widen the terminal, or use -o json)\n", l->left_out,
-                l->left_out == 1 ? "" : "s");
+    put_left_out(out, l);
     return 0;
 }
 

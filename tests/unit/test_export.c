@@ -207,14 +207,21 @@ static void a_narrow_table_keeps_its_subject_and_tells_what_it_leaves_out(void *
     row[0] = cell_text("docker.io/library/debian:12 as of 2026-03-02");
     row[1] = cell_text("because nothing else is known of it at all");
     row[4] = cell_text("named");
-    print(f, EXPORT_TABLE, 80);
+    print(f, EXPORT_TABLE, 100);
     assert_non_null(strstr(f->out, "debian:12 as of 2026-03-02  because nothing"));
     assert_non_null(strstr(f->out, "KIND OF IT"));
-    assert_null(strstr(f->out, "left out"));
+    assert_null(strstr(f->out, "widen"));
+    print(f, EXPORT_TABLE, 90);
+    assert_non_null(strstr(f->out, "KIND OF IT"));
+    assert_non_null(strstr(f->out, "\n(texts are cut: widen the terminal, or use -o json)"));
+    print(f, EXPORT_TABLE, 80); /* rather a column less than a text that says nothing */
+    assert_non_null(strstr(f->out, "because nothing else is kno"));
+    assert_null(strstr(f->out, "KIND OF IT"));
+    assert_non_null(strstr(f->out, "\n(1 column left out, texts are cut: widen"));
     print(f, EXPORT_TABLE, 50);
     assert_non_null(strstr(f->out, "debian:12 as of 2026-03"));
     assert_null(strstr(f->out, "KIND OF IT"));
-    assert_non_null(strstr(f->out, "(2 columns left out: widen the terminal, or use -o json)"));
+    assert_non_null(strstr(f->out, "(2 columns left out, texts are cut: widen the terminal, or"));
     print(f, EXPORT_TABLE, 1);
     assert_non_null(strstr(f->out, "debian:12 as of 2026-03"));
 }
