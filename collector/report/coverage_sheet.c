@@ -59,12 +59,24 @@ static int add_some(struct buf *b, int64_t count, const char *what, struct err *
     return count == 0 ? 0 : buf_printf(b, err, ", %" PRId64 " %s", count, what);
 }
 
+/* An answer may rest on less than all that is known, as one about layers does not on who is fresh.
+ */
+static const char *verdict_of(const struct coverage *c)
+{
+    if (!c->complete)
+        return "Incomplete";
+    return c->hosts_stale > 0 || c->stores_unreadable > 0 || c->images_unknown > 0 ||
+                   c->layers_unknown > 0
+               ? "Complete for this question"
+               : "Complete";
+}
+
 static int add_presence(struct buf *b, const struct coverage *c, struct err *err)
 {
     char stores[COUNT_TEXT];
 
-    if (buf_printf(b, err, "%s: %" PRId64 " of %" PRId64 " hosts fresh",
-                   c->complete ? "Complete" : "Incomplete", c->hosts_fresh, c->hosts) != 0 ||
+    if (buf_printf(b, err, "%s: %" PRId64 " of %" PRId64 " hosts fresh", verdict_of(c),
+                   c->hosts_fresh, c->hosts) != 0 ||
         add_some(b, c->hosts_stale, "stale", err) != 0 ||
         add_some(b, c->hosts_with_errors, "with errors", err) != 0 ||
         add_some(b, c->hosts_retired, "retired and not counted", err) != 0 ||

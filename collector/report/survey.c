@@ -202,30 +202,38 @@ static const char *item_of(const struct sheet *s, size_t row)
     return !s->object && s->columns[0].kind == CELL_TEXT && first->known ? first->text : "";
 }
 
+static int add_figure(struct taking *t, const struct survey_figure *figure, size_t *cap,
+                      struct err *err)
+{
+    struct survey_change *out = t->out;
+    struct survey_figure *list =
+        fleet_room(t->arena, (void *)out->figures, out->figure_count, cap, sizeof(*list), err);
+
+    if (list == NULL)
+        return -1;
+    out->figures = list;
+    list[out->figure_count++] = *figure;
+    return 0;
+}
+
 static int add_figures(struct taking *t, const char *report, const struct sheet *s, size_t *cap,
                        struct err *err)
 {
-    struct survey_change *out = t->out;
-
     for (size_t i = 0; i < s->row_count * s->column_count; i++) {
         const struct sheet_column *column = &s->columns[i % s->column_count];
         const char *item = item_of(s, i / s->column_count);
-        struct survey_figure *list;
 
         if (!is_figure(column, &s->cells[i]))
             continue;
-        if (keep_text(t, &item, err) != 0)
+        if (keep_text(t, &item, err) != 0 ||
+            add_figure(t,
+                       &(struct survey_figure){.report = report,
+                                               .sheet = s->key,
+                                               .item = item,
+                                               .key = column->key,
+                                               .value = s->cells[i].number},
+                       cap, err) != 0)
             return -1;
-        list =
-            fleet_room(t->arena, (void *)out->figures, out->figure_count, cap, sizeof(*list), err);
-        if (list == NULL)
-            return -1;
-        out->figures = list;
-        list[out->figure_count++] = (struct survey_figure){.report = report,
-                                                           .sheet = s->key,
-                                                           .item = item,
-                                                           .key = column->key,
-                                                           .value = s->cells[i].number};
     }
     return 0;
 }
@@ -248,6 +256,18 @@ static int take_report(struct taking *t, const struct report *report, size_t *ca
     return 0;
 }
 
+/* Which mode the day's figures are of, as a number: enum policy_mode. */
+static int add_mode(struct taking *t, size_t *cap, struct err *err)
+{
+    const struct survey_figure figure = {.report = report_policy_check.name,
+                                         .sheet = "totals",
+                                         .item = "",
+                                         .key = "mode",
+                                         .value = (int64_t)t->request->policy->mode};
+
+    return add_figure(t, &figure, cap, err);
+}
+
 static int take_figures(struct taking *t, struct err *err)
 {
     const struct report *last = NULL;
@@ -260,7 +280,7 @@ static int take_figures(struct taking *t, struct err *err)
         if (take_report(t, last, &cap, err) != 0)
             return -1;
     }
-    return 0;
+    return t->request->policy != NULL ? add_mode(t, &cap, err) : 0;
 }
 
 int survey_take(struct survey_change *out, const struct report_request *request,

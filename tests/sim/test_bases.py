@@ -254,7 +254,7 @@ def make_unnamed(path):
         db.image(name, layers, created=made.strftime("%Y-%m-%dT%H:%M:%SZ"))
     undated = db.image("undated", ["dark", "undated"])
     db.image("undated 2", ["dark", "undated 2"])
-    store = db.store(db.host("h"), key="h")
+    store = db.store(db.host("h", silent=86400), key="h")
     for name in ("one", "two", "three", "go"):
         db.put(store, db.images[name], [f"registry.example.com/{name}:1"], since=3600)
     db.put(store, undated, [], since=3600)
@@ -271,6 +271,9 @@ def check_unnamed(results, command):
     results.equal("images with nothing known below them are not called on scratch, and have no family",
                   [(row["base"], row["images"], row["family"], row["version"]) for row in none],
                   [("(none known)", 1, None, None)])
+    text = command.run("lineage", "registry.example.com/go:1").stdout
+    results.check("an answer that needs no fresh host says that it is complete for its question",
+                  "\nComplete for this question: 0 of 1 hosts fresh, 1 stale; " in text, text)
     results.equal("no version is the newest of a family", {row["newest"] for row in command.ask(
         "bases", "--level", "family")["rows"]}, {None})
 

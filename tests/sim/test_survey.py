@@ -66,12 +66,19 @@ def compare(results, census, policy):
     check = subprocess.run([census.world.binary("layercensus"), "--db", census.db, "policy", "check", policy],
                            stdout=subprocess.PIPE, text=True)
     results.equal("the white list that accepts nothing is broken", check.returncode, 1)
-    row = census.json("policy", "history")["rows"][0]
+    kept = census.json("policy", "history")
+    row = kept["rows"][0]
+    results.equal("a day says of which mode its figures are", row["mode"], "white list")
+    results.equal("and what each rule decided", [(rule["day"], rule["rule"], rule["images"])
+                                                 for rule in kept["rules"] if rule["images"]],
+                  [(row["day"], "(the mode)", row["images"])])
     results.equal("every judged image breaks it", row["violations"], row["images"])
     results.check("and some are judged", row["images"] > 0, str(row))
     history = census.json("history")["rows"]
     results.equal("history has the day's core builds", history[0]["named"], counts["named"])
-    results.equal("and its violations", history[0]["violations"], row["violations"])
+    results.equal("its violations, and their mode", (history[0]["violations"], history[0]["mode"]),
+                  (row["violations"], "white list"))
+    results.equal("and the images of which nothing is known", history[0]["undecided_images"], 0)
 
 
 def follow_files(results, census, policy):
