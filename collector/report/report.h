@@ -30,8 +30,8 @@ struct report_tree {
     bool labelled_only; /* named nodes, roots and branch points */
     bool incremental;   /* sizes of the node alone; else with all below it */
     bool show_created_by;
-    bool count_named; /* depth and limit count only nodes with a name */
-    bool plain_bytes; /* the notes tell sizes as bytes */
+    bool count_named;  /* depth and limit count only nodes with a name */
+    bool plain_bytes;  /* the notes tell sizes as bytes */
     const char *host;  /* only what lies there; NULL: the whole fleet */
     int64_t depth;     /* 0: all */
     int64_t min_bytes; /* branches that hold less are collapsed */
