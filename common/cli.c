@@ -1,5 +1,6 @@
 #include "common/cli.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,7 +246,7 @@ int cli_parse(const struct cli_program *program, int argc, char **argv, void *co
     else if (p.builtin.version)
         printf("%s %s\n", program->name, LAYERCENSUS_VERSION);
     if (result->done)
-        return 0;
+        return fflush(stdout) == 0 ? 0 : err_errno(err, ERR_IO, errno, "write the text");
     if (apply_all(&p, argc, argv, err) == 0)
         return 0;
     cli_free(program, config);

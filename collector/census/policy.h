@@ -32,8 +32,9 @@
  * else anybody's tag could move it. An image's own chain is one only in the catalogue, below
  * another chain with a name that counts, or as a single layer with an os-release. Its age is the
  * catalogue's word, else that of the images which a trusted store names, else the time when the
- * fleet first heard of them; of an unknown one the image's own, which is no older. Where none of
- * that is told, no age condition holds.
+ * fleet first heard of them; of an unknown one the image's own, which is no older, but only to
+ * reject: whoever builds an image writes its date. Where none of that is told, no age condition
+ * holds.
  *
  * An exception excuses an image, by its ID or a name of its that counts, from one rule or from all
  * until the end of its day (UTC). Of several rules that reject, each needs to be excused; and from
@@ -79,8 +80,9 @@ struct policy_rule {
 };
 
 struct policy_exception {
-    const char *image; /* a name's pattern in normal form, or "sha256:..." of an image ID */
-    const char *rule;  /* "" any */
+    const char *image;   /* a name's pattern in normal form, or "sha256:..." of an image ID */
+    const char *written; /* as its file has it: those of one pointer are one; NULL: in no file */
+    const char *rule;    /* "" any */
     const char *owner, *reason;
     int64_t expires_s; /* first second that it does not hold any more */
     struct rec_pair *labels;
@@ -185,6 +187,9 @@ int policy_doubt(struct policy_judge *j, uint32_t image, const char **out, struc
 /* Whether the image's layers are one host's word: its config had secrets cut from it, so that its
  * digest proves nothing, and no second host has told the same. */
 bool policy_is_unconfirmed(const struct fleet_image *image);
+
+/* Whether there is nothing to judge: an artifact, or an image whose config lists no layers. */
+bool policy_is_no_image(const struct fleet_image *image);
 
 /* Whether any name in the fleet counts, and whether one of this chain does. Layers that hold
  * nothing have none, whatever they are called: all images could begin with them. */

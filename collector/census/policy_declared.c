@@ -143,6 +143,12 @@ int policy_doubt(struct policy_judge *j, uint32_t image, const char **out, struc
     return 0;
 }
 
+bool policy_is_no_image(const struct fleet_image *image)
+{
+    return image->parsed == PARSED_NO_IMAGE ||
+           (image->parsed == PARSED_READ && image->chain_count == 0);
+}
+
 bool policy_is_unconfirmed(const struct fleet_image *image)
 {
     return image->chain_count > 0 &&
@@ -160,8 +166,7 @@ bool policy_accepts_line(const struct policy_judge *j, const struct policy_subje
     const struct policy_rule *r = &j->policy->rules[rule];
 
     return !r->unverified || (r->unknown && s->core == NULL) || j->asked[rule] != 0 ||
-           r->families.count > 0 || r->versions.count > 0 || r->origins.count > 0 ||
-           r->older_than_s != 0;
+           r->families.count > 0 || r->versions.count > 0 || r->origins.count > 0;
 }
 
 bool policy_accepts_doubt(const struct policy_judge *j, const struct policy_subject *s, size_t rule)

@@ -1,9 +1,14 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "collector/census/naming_private.h"
 #include "collector/census/os_release.h"
 #include "collector/census/policy_private.h"
+#include "common/clock.h"
 #include "common/imageref.h"
+
+#define LABEL_MAX 1024 /* bytes of a version as answers write it */
+#define DAY_TEXT 10    /* "2026-03-02" */
 
 bool policy_has(const struct policy_words *words, const char *text)
 {
@@ -248,6 +253,24 @@ int policy_look(struct policy_judge *j, uint32_t image, struct policy_subject *o
 
 /* ---- the other conditions -------------------------------------------------------------------- */
 
+bool policy_has_version(const struct policy_words *words, const char *family, const char *number,
+                        int64_t date_s)
+{
+    char text[LABEL_MAX], time[CLOCK_TEXT];
+    size_t len;
+
+    if (words->count == 0 || policy_has(words, number))
+        return true;
+    snprintf(text, sizeof(text) / 2, "%s%s%s", family, number[0] != '\0' ? " " : "", number);
+    if (number[0] != '\0' && policy_has(words, text))
+        return true;
+    if (date_s <= 0)
+        return false;
+    len = strlen(text);
+    snprintf(text + len, sizeof(text) - len, " of %.*s", DAY_TEXT, clock_text(date_s * 1000, time));
+    return policy_has(words, text);
+}
+
 int policy_find_system(struct policy_judge *j, const struct policy_subject *s,
                        const struct policy_rule *rule, bool seen, uint32_t *out, struct err *err)
 {
@@ -260,7 +283,7 @@ int policy_find_system(struct policy_judge *j, const struct policy_subject *s,
             return -1;
         if (os->family[0] != '\0' && (seen || policy_layer_counts(j, layer)) &&
             (rule->families.count == 0 || policy_has(&rule->families, os->family)) &&
-            (rule->versions.count == 0 || policy_has(&rule->versions, os->version))) {
+            policy_has_version(&rule->versions, os->family, os->version, 0)) {
             *out = layer;
             return 0;
         }
@@ -277,7 +300,7 @@ static int family_holds(struct policy_judge *j, const struct policy_subject *s,
 
     *out = s->core != NULL &&
            (rule->families.count == 0 || policy_has(&rule->families, s->core->family)) &&
-           (rule->versions.count == 0 || policy_has(&rule->versions, s->core->version));
+           policy_has_version(&rule->versions, s->core->family, s->core->version, s->core->date_s);
     if (*out || (rule->accept && !seen))
         return 0;
     if (policy_find_system(j, s, rule, seen, &layer, err) != 0)
@@ -292,11 +315,14 @@ int64_t policy_date(const struct policy_judge *j, const struct policy_subject *s
                                                    : naming_made_s(&j->facts->f->images[s->image]);
 }
 
-static bool is_older(const struct policy_judge *j, const struct policy_subject *s, int64_t seconds)
+/* That an image says so of itself accepts nothing: whoever built it wrote the date. */
+static bool is_older(const struct policy_judge *j, const struct policy_subject *s,
+                     const struct policy_rule *rule)
 {
+    bool is_own_word = s->core == NULL || s->core->date_s == 0;
     int64_t date_s = policy_date(j, s);
 
-    return date_s != 0 && j->now_s - date_s > seconds;
+    return date_s != 0 && j->now_s - date_s > rule->older_than_s && !(rule->accept && is_own_word);
 }
 
 static bool origin_holds(const struct policy_judge *j, const struct policy_subject *s,
@@ -314,7 +340,7 @@ int policy_matches(struct policy_judge *j, const struct policy_subject *s, size_
     const struct policy_fit *fit = &j->fits[rule];
 
     *out = (seen ? fit->seen.holds : fit->counting.holds) && policy_unknown_holds(s, r) &&
-           (r->older_than_s == 0 || is_older(j, s, r->older_than_s));
+           (r->older_than_s == 0 || is_older(j, s, r));
     if (*out && r->origins.count > 0)
         *out = origin_holds(j, s, r, seen);
     if (*out && (r->families.count > 0 || r->versions.count > 0))
@@ -344,9 +370,10 @@ int policy_why_not(struct policy_judge *j, const struct policy_subject *s, size_
         *out = why_not_words(j->asked[rule]);
     else if (!policy_unknown_holds(s, r))
         *out = policy_why_not_unknown(r);
-    else if (r->older_than_s != 0 && policy_date(j, s) == 0)
+    else if (r->older_than_s != 0 &&
+             (policy_date(j, s) == 0 || (r->accept && (s->core == NULL || s->core->date_s == 0))))
         *out = "nobody knows how old its core build is";
-    else if (r->older_than_s != 0 && !is_older(j, s, r->older_than_s))
+    else if (r->older_than_s != 0 && !is_older(j, s, r))
         *out = "its core build is younger, as far as is known";
     else if (r->origins.count > 0 && !origin_holds(j, s, r, false))
         *out = "no origin that counts has one of the rule's patterns";

@@ -190,6 +190,11 @@ int policy_find_system(struct policy_judge *j, const struct policy_subject *s,
  * known. */
 int64_t policy_date(const struct policy_judge *j, const struct policy_subject *s);
 
+/* Whether a version has one of the patterns (or there are none): its number ("12"), the family with
+ * it ("debian 12"), or all that answers write ("debian 12 of 2026-03-02"). date_s 0: no day. */
+bool policy_has_version(const struct policy_words *words, const char *family, const char *number,
+                        int64_t date_s);
+
 /* Whether a text has one of the patterns. */
 bool policy_has(const struct policy_words *words, const char *text);
 

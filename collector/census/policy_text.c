@@ -119,7 +119,7 @@ static bool core_fits(const struct policy_subject *s, const struct policy_rule *
 {
     return s->core != NULL &&
            (rule->families.count == 0 || policy_has(&rule->families, s->core->family)) &&
-           (rule->versions.count == 0 || policy_has(&rule->versions, s->core->version));
+           policy_has_version(&rule->versions, s->core->family, s->core->version, s->core->date_s);
 }
 
 static int add_family(struct policy_judge *j, struct buf *b, const struct policy_subject *s,

@@ -28,26 +28,29 @@ struct removing {
     struct buf said;
 };
 
-static int remove_one(struct removing *x, struct catalogue *c, const char *text, struct err *err)
+/* A base that two arguments name is told once, by the first. */
+static int mark_one(struct removing *x, const struct catalogue *c, bool *doomed, const char *text,
+                    struct err *err)
 {
     struct catalogue_pick pick;
-    size_t before = c->base_count;
     char hex[DIGEST_HEX + 1];
+    bool found = false;
 
     if (catalogue_pick(&pick, text, err) != 0)
         return -1;
-    for (size_t i = c->base_count; i-- > 0;) {
+    for (size_t i = 0; i < c->base_count; i++) {
         const struct catalogue_base *b = &c->bases[i];
 
         if (!catalogue_picks(&pick, b))
             continue;
-        if (buf_printf(&x->said, err, "removed %s, %s, chain %.*s\n", b->name,
-                       b->platform[0] != '\0' ? b->platform : "unknown platform", SHORT_DIGEST,
-                       digest_hex(&b->chain, hex)) != 0)
+        found = true;
+        if (!doomed[i] && buf_printf(&x->said, err, "removed %s, %s, chain %.*s\n", b->name,
+                                     b->platform[0] != '\0' ? b->platform : "unknown platform",
+                                     SHORT_DIGEST, digest_hex(&b->chain, hex)) != 0)
             return -1;
-        catalogue_take(c, i);
+        doomed[i] = true;
     }
-    return c->base_count < before
+    return found
                ? 0
                : err_set(err, ERR_NOT_FOUND, "%s: not in the catalogue; nothing was removed", text);
 }
@@ -55,11 +58,16 @@ static int remove_one(struct removing *x, struct catalogue *c, const char *text,
 static int remove_all(struct catalogue *c, void *data, struct arena *arena, struct err *err)
 {
     struct removing *x = data;
+    bool *doomed = arena_array(arena, c->base_count, sizeof(*doomed), err);
 
-    (void)arena;
+    if (doomed == NULL)
+        return -1;
     for (int i = 0; i < x->cli->arg_count; i++)
-        if (remove_one(x, c, x->cli->args[i], err) != 0)
+        if (mark_one(x, c, doomed, x->cli->args[i], err) != 0)
             return -1;
+    for (size_t i = c->base_count; i-- > 0;)
+        if (doomed[i])
+            catalogue_take(c, i);
     return 0;
 }
 
@@ -118,6 +126,62 @@ static int change_trust(struct catalogue *c, void *data, struct arena *arena, st
                    t->registry != NULL ? t->registry : t->namer.host);
 }
 
+/* What patterns have no character for is written by people who think of a shell's. */
+static int check_pattern(const char *pattern, struct err *err)
+{
+    size_t at = strcspn(pattern, "[]{}()|^$\\");
+
+    if (pattern[at] == '\0')
+        return 0;
+    return err_set(
+        err, ERR_USAGE,
+        "\"%.100s\": '%c' stands for nothing in a pattern: only * is any text, and ? any "
+        "one character",
+        pattern, pattern[at]);
+}
+
+static int check_registry(const char *pattern, struct err *err)
+{
+    for (const char *p = pattern; *p != '\0'; p++)
+        if (*p >= 'A' && *p <= 'Z')
+            return err_set(err, ERR_USAGE, "\"%.100s\": registries are written in lower case",
+                           pattern);
+    return check_pattern(pattern, err);
+}
+
+static int check_store(const struct catalogue_namer *namer, struct err *err)
+{
+    if (namer->host[0] == '\0')
+        return err_set(err, ERR_USAGE, "expected store HOST [ROOT]: HOST is empty");
+    if (namer->root[0] != '\0' && strchr("/*?", namer->root[0]) == NULL)
+        return err_set(err, ERR_USAGE,
+                       "\"%.100s\": expected a store's root from / on, as /var/lib/docker",
+                       namer->root);
+    return check_pattern(namer->host, err);
+}
+
+/* Says where trust was given in vain. A fleet that cannot be read says nothing: the word is written
+ * all the same. */
+static void note_unmatched(const struct command *c, const struct trusting *t)
+{
+    struct command own = *c;
+    struct catalogue now;
+    struct answer a;
+    struct err ignored;
+
+    own.request = (struct report_request){.now_s = c->request.now_s,
+                                          .fresh_within_s = c->request.fresh_within_s};
+    own.request.catalogue = &now;
+    if (catalogue_read(&now, c->catalogue_path, true, c->arena, &ignored) != 0 ||
+        command_report(&own, &report_catalogue, &a, &ignored) != 0)
+        return;
+    if (names_trust_matches(&a, t->registry, &t->namer) == 0)
+        fprintf(stderr, "%s\n",
+                t->registry != NULL
+                    ? "nothing in the fleet was pulled from there, as stores tell now"
+                    : "no store of the fleet matches this now");
+}
+
 static int run_trust(const struct command *c, bool trust, struct err *err)
 {
     const struct cli_result *cli = c->cli;
@@ -126,19 +190,22 @@ static int run_trust(const struct command *c, bool trust, struct err *err)
     if (strcmp(cli->args[0], "registry") == 0) {
         if (cli->arg_count != 2)
             return err_set(err, ERR_USAGE, "expected registry PATTERN, as registry quay.io");
-        if (pattern_of_repositories(&t.registry, cli->args[1], c->arena, err) != 0)
+        if ((trust && check_registry(cli->args[1], err) != 0) ||
+            pattern_of_repositories(&t.registry, cli->args[1], c->arena, err) != 0)
             return -1;
     } else if (strcmp(cli->args[0], "store") == 0) {
         t.namer.host = cli->args[1];
         t.namer.root = cli->arg_count == 3 ? cli->args[2] : "";
-        if (t.namer.host[0] == '\0')
-            return err_set(err, ERR_USAGE, "expected store HOST [ROOT]: HOST is empty");
+        if (trust && check_store(&t.namer, err) != 0)
+            return -1;
     } else {
         return err_set(err, ERR_USAGE, "\"%s\": expected registry or store", cli->args[0]);
     }
     if (catalogue_edit(c->catalogue_path, change_trust, &t, c->arena, err) != 0)
         return -1;
     tell(&t);
+    if (trust)
+        note_unmatched(c, &t);
     return 0;
 }
 

@@ -15,18 +15,24 @@
 #define OFFERS_MAX ((size_t)64 << 20) /* bytes of what is asked back */
 #define LINE_BYTES ((size_t)16 << 10) /* of what is said of one base */
 
+struct addition {
+    struct catalogue_base base;
+    const char *said_by; /* whose word its name is in the fleet; "" */
+};
+
 struct adding {
     const struct command *c;
-    struct catalogue_base *list;
+    struct addition *list;
     size_t count, cap;
     enum catalogue_outcome *outcomes; /* parallel to the list, once it is in the catalogue */
     size_t *versions;
 };
 
-static int add(struct adding *x, const struct catalogue_base *base, struct err *err)
+static int add(struct adding *x, const struct catalogue_base *base, const char *said_by,
+               struct err *err)
 {
     const char *platform = x->c->options->platform;
-    struct catalogue_base *list;
+    struct addition *list;
 
     if (platform != NULL && strcmp(platform, base->platform) != 0)
         return 0;
@@ -34,7 +40,7 @@ static int add(struct adding *x, const struct catalogue_base *base, struct err *
     if (list == NULL)
         return -1;
     x->list = list;
-    list[x->count++] = *base;
+    list[x->count++] = (struct addition){.base = *base, .said_by = said_by};
     return 0;
 }
 
@@ -57,6 +63,7 @@ static int offer(struct buf *out, const struct answer *a, size_t row, struct err
 {
     const struct sheet_cell *cells = cells_of(a, row);
     char id[DIGEST_TEXT], hosts[COUNT_TEXT];
+    size_t comment;
 
     digest_text(cells[NAMES_IMAGE].digest, id);
     if (buf_add_str(out, "  layercensus catalogue add ", err) != 0 ||
@@ -64,8 +71,12 @@ static int offer(struct buf *out, const struct answer *a, size_t row, struct err
         buf_printf(out, err, "@%s --platform ", id) != 0 ||
         shell_word(out, cells[NAMES_PLATFORM].text, err) != 0)
         return -1;
-    return buf_printf(out, err, "  # named by: %s, on %s\n", cells[NAMES_SAID_BY].text,
-                      count_text(cells[NAMES_HOSTS].number, "host", hosts));
+    comment = out->len;
+    if (buf_printf(out, err, "  # named by: %s; on %s", cells[NAMES_SAID_BY].text,
+                   count_text(cells[NAMES_HOSTS].number, "host", hosts)) != 0)
+        return -1;
+    plain_clean(out, comment);
+    return buf_add_str(out, "\n", err);
 }
 
 /* The rows of one of the names that were asked for. */
@@ -94,19 +105,66 @@ static int refuse_several(const struct adding *x, const struct answer *a, const 
                    rows->name);
 }
 
+/* What nobody says whose word would do: a user's own name, and one that means something else by a
+ * stronger word. The catalogue's word is taken for the operator's, so he has to give it. */
+static int tell_weak(const struct adding *x, const struct answer *a, const struct rows *rows,
+                     struct err *err)
+{
+    AUTO(buf_close) struct buf out;
+
+    buf_init(&out, OFFERS_MAX);
+    for (size_t i = rows->first; i < rows->end; i++)
+        if (is_asked_for(x, a, i) && cells_of(a, i)[NAMES_WEAK].number && offer(&out, a, i, err))
+            return -1;
+    if (out.len > 0)
+        fprintf(stderr, "%s: not added, as no word that counts stands behind these names:\n%s",
+                rows->name, buf_str(&out));
+    return 0;
+}
+
+static int refuse_clashes(const struct adding *x, const struct answer *a, const struct rows *rows,
+                          struct err *err)
+{
+    AUTO(buf_close) struct buf out;
+
+    buf_init(&out, OFFERS_MAX);
+    for (size_t i = rows->first; i < rows->end; i++)
+        if (is_asked_for(x, a, i) && cells_of(a, i)[NAMES_CLASHES].number &&
+            offer(&out, a, i, err) != 0)
+            return -1;
+    if (out.len == 0)
+        return 0;
+    fprintf(stderr, "%s names these now:\n%s", rows->name, buf_str(&out));
+    return err_set(err, ERR_USAGE,
+                   "%s: the catalogue has this name for other layers: to add these as one more "
+                   "version, say which, as above",
+                   rows->name);
+}
+
 static int add_rows(struct adding *x, const struct answer *a, const struct rows *rows,
                     struct err *err)
 {
-    size_t before = x->count;
+    size_t before = x->count, weak = 0;
 
-    if (refuse_several(x, a, rows, err) != 0)
+    if (refuse_several(x, a, rows, err) != 0 || tell_weak(x, a, rows, err) != 0 ||
+        refuse_clashes(x, a, rows, err) != 0)
         return -1;
     for (size_t i = rows->first; i < rows->end; i++) {
+        const struct sheet_cell *cells = cells_of(a, i);
         struct catalogue_base base;
 
-        if (names_base(a, i, &base, err) != 0 || add(x, &base, err) != 0)
+        if (cells[NAMES_WEAK].number) {
+            weak += is_asked_for(x, a, i);
+            continue;
+        }
+        if (names_base(a, i, &base, err) != 0 || add(x, &base, cells[NAMES_SAID_BY].text, err) != 0)
             return -1;
     }
+    if (x->count == before && weak > 0)
+        return err_set(err, ERR_USAGE,
+                       "%s: nobody whose word counts calls an image so: to make it yours, say "
+                       "which, as above",
+                       rows->name);
     return x->count > before
                ? 0
                : err_set(err, ERR_NOT_FOUND, "%s: the fleet has no image of %s by this name",
@@ -168,7 +226,7 @@ static int add_from_layout(struct adding *x, struct err *err)
     if (query.folder == NULL || layout_read(&found, &query, x->c->arena, err) != 0)
         return -1;
     for (size_t i = 0; i < found.count; i++)
-        if (add(x, &found.bases[i], err) != 0)
+        if (add(x, &found.bases[i], "", err) != 0)
             return -1;
     if (found.absent > 0)
         fprintf(stderr, "%s: %zu more that it lists are not in it\n", query.folder, found.absent);
@@ -188,7 +246,7 @@ static int add_from_file(struct adding *x, const char *path, struct err *err)
         struct catalogue_base base = k->bases[i];
 
         base.source = base.source[0] != '\0' ? base.source : "file";
-        if (add(x, &base, err) != 0)
+        if (add(x, &base, "", err) != 0)
             return -1;
     }
     if (source.name_count > 0 && add_from_fleet(x, source.names, source.name_count, err) != 0)
@@ -216,8 +274,9 @@ static int gather(struct adding *x, struct err *err)
 
 /* ---- into the catalogue ---------------------------------------------------------------------- */
 
-static void tell(const struct catalogue_base *b, enum catalogue_outcome outcome, size_t versions)
+static void tell(const struct addition *addition, enum catalogue_outcome outcome, size_t versions)
 {
+    const struct catalogue_base *b = &addition->base;
     static const char *const did[] = {[CATALOGUE_ADDED] = "added",
                                       [CATALOGUE_CHANGED] = "changed",
                                       [CATALOGUE_UNCHANGED] = "already there:"};
@@ -228,6 +287,8 @@ static void tell(const struct catalogue_base *b, enum catalogue_outcome outcome,
     buf_printf(&line, NULL, "%s %s, %s, chain %.*s, from %s", did[outcome], b->name,
                b->platform[0] != '\0' ? b->platform : "unknown platform", SHORT_DIGEST,
                digest_hex(&b->chain, hex), b->source);
+    if (addition->said_by[0] != '\0')
+        buf_printf(&line, NULL, ", named by: %s", addition->said_by);
     if (versions > 1)
         buf_printf(&line, NULL, "; it has %zu versions there now", versions);
     plain_clean(&line, 0);
@@ -247,7 +308,7 @@ static int put_all(struct catalogue *c, void *data, struct arena *arena, struct 
         catalogue_reserve(c, x->count, arena, err) != 0)
         return -1;
     for (size_t i = 0; i < x->count; i++) {
-        struct catalogue_base *b = &x->list[i];
+        struct catalogue_base *b = &x->list[i].base;
 
         b->family = o->family != NULL ? o->family : b->family;
         b->version = o->base_version != NULL ? o->base_version : b->version;

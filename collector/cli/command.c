@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -33,10 +34,22 @@ int command_report(const struct command *c, const struct report *report, struct 
                    struct err *err)
 {
     AUTO(store_close) struct store *store = NULL;
+    struct stat st;
 
+    if (stat(c->options->db, &st) == 0 && S_ISDIR(st.st_mode))
+        return err_set(err, ERR_IO, "%s: a folder: expected the collector's database in it",
+                       c->options->db);
     if (store_open_reader(&store, c->options->db, err) != 0)
         return -1;
     return report_run(out, report, &c->request, store, c->arena, err);
+}
+
+int command_refuse_csv(const struct command *c, struct err *err)
+{
+    if (c->options->output != EXPORT_CSV)
+        return 0;
+    return err_set(err, ERR_USAGE, "%s: the answer is more than one table: give -o json, not csv",
+                   c->cli->command->name);
 }
 
 int command_print(const struct command *c, const struct answer *a, struct err *err)

@@ -21,6 +21,9 @@ struct command {
 int command_report(const struct command *c, const struct report *report, struct answer *out,
                    struct err *err);
 
+/* Refuses -o csv for a command whose answer is several tables, of which CSV would have one. */
+int command_refuse_csv(const struct command *c, struct err *err);
+
 /* Prints an answer in the form that the options ask for. */
 int command_print(const struct command *c, const struct answer *a, struct err *err);
 

@@ -18,24 +18,42 @@
 static const struct {
     const char *name;
     int (*run)(const struct command *c, struct err *err);
-    bool changes; /* the catalogue */
+    enum { ANSWERS, MAKES, TAKES } does; /* to the catalogue: its file may, or must be there */
 } runs[] = {
-    {"tree", command_tree, false},
-    {"policy check", command_policy_check, false},
-    {"policy explain", command_policy_explain, false},
-    {"policy init", command_policy_init, false},
-    {"catalogue add", command_catalogue_add, true},
-    {"catalogue list", command_catalogue_list, false},
-    {"catalogue remove", command_catalogue_remove, true},
-    {"catalogue trust", command_catalogue_trust, true},
-    {"catalogue distrust", command_catalogue_distrust, true},
+    {"tree", command_tree, ANSWERS},
+    {"policy check", command_policy_check, ANSWERS},
+    {"policy explain", command_policy_explain, ANSWERS},
+    {"policy init", command_policy_init, ANSWERS},
+    {"catalogue add", command_catalogue_add, MAKES},
+    {"catalogue list", command_catalogue_list, ANSWERS},
+    {"catalogue remove", command_catalogue_remove, TAKES},
+    {"catalogue trust", command_catalogue_trust, MAKES},
+    {"catalogue distrust", command_catalogue_distrust, TAKES},
 };
+#define RUN_COUNT (sizeof(runs) / sizeof(runs[0]))
+
+/* The command's entry; RUN_COUNT where it is a report and nothing else. */
+static size_t find_run(const struct command *c)
+{
+    size_t i = 0;
+
+    while (i < RUN_COUNT && strcmp(runs[i].name, c->cli->command->name) != 0)
+        i++;
+    return i;
+}
 
 static int run_report(const struct command *c, struct err *err)
 {
     const struct report *report = options_report(c->cli->command);
     struct answer a;
 
+    if (report->figures_only && c->options->require_complete)
+        return err_set(err, ERR_USAGE,
+                       "--require-complete: %s tells what was kept, of which nothing is missing: "
+                       "leave it out, or say --no-require-complete",
+                       report->name);
+    if (report == &report_lineage && command_refuse_csv(c, err) != 0)
+        return -1;
     if (command_report(c, report, &a, err) != 0 || command_print(c, &a, err) != 0)
         return -1;
     return command_status(c, &a);
@@ -43,17 +61,48 @@ static int run_report(const struct command *c, struct err *err)
 
 static int run_command(const struct command *c, struct err *err)
 {
-    for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
-        if (strcmp(runs[i].name, c->cli->command->name) != 0)
-            continue;
-        if (runs[i].changes && c->request.as_of_s != 0)
-            return err_set(err, ERR_USAGE, "--as-of: %s changes what holds now", runs[i].name);
-        return runs[i].run(c, err);
-    }
-    return run_report(c, err);
+    size_t i = find_run(c);
+
+    if (i == RUN_COUNT)
+        return run_report(c, err);
+    if (runs[i].does != ANSWERS && c->request.as_of_s != 0)
+        return err_set(err, ERR_USAGE, "--as-of: %s changes what holds now", runs[i].name);
+    if (runs[i].does != ANSWERS && c->options->require_complete)
+        return err_set(err, ERR_USAGE,
+                       "--require-complete: %s changes the catalogue and gives no answer: leave it "
+                       "out, or say --no-require-complete",
+                       runs[i].name);
+    return runs[i].run(c, err);
 }
 
-/* The operator's files. Without --catalogue the one beside the database need not be there. */
+/* Only the one beside the database, which nobody asked for, need not be there; and whoever adds to
+ * a catalogue makes it. */
+static bool must_exist(const struct command *c)
+{
+    size_t i = find_run(c);
+
+    if (i < RUN_COUNT && runs[i].does != ANSWERS)
+        return runs[i].does == TAKES;
+    return c->options->catalogue != NULL;
+}
+
+static int read_catalogue(struct command *c, struct catalogue *out, struct err *err)
+{
+    const struct options *o = c->options;
+    struct err why;
+
+    c->catalogue_path =
+        o->catalogue != NULL ? o->catalogue : catalogue_beside(o->db, c->arena, err);
+    if (c->catalogue_path == NULL)
+        return -1;
+    if (catalogue_read(out, c->catalogue_path, must_exist(c), c->arena, &why) == 0)
+        return 0;
+    if (why.kind == ERR_NOT_FOUND)
+        return err_set(err, ERR_NOT_FOUND, "%s: no such catalogue", c->catalogue_path);
+    return err_set(err, why.kind, "%s", why.text);
+}
+
+/* The operator's files. */
 static int read_rules(struct command *c, struct err *err)
 {
     const struct options *o = c->options;
@@ -62,16 +111,13 @@ static int read_rules(struct command *c, struct err *err)
 
     if (catalogue == NULL || policy == NULL)
         return -1;
-    c->catalogue_path =
-        o->catalogue != NULL ? o->catalogue : catalogue_beside(o->db, c->arena, err);
-    if (c->catalogue_path == NULL ||
-        catalogue_read(catalogue, c->catalogue_path, false, c->arena, err) != 0)
+    if (read_catalogue(c, catalogue, err) != 0)
         return -1;
     c->request.catalogue = catalogue;
     if (o->policy == NULL)
         return 0;
     c->request.policy = policy;
-    return policy_read(policy, o->policy, c->arena, err);
+    return policy_read_stream(policy, o->policy, c->arena, err);
 }
 
 static struct report_request request_of(const struct options *o, const struct cli_result *cli)
@@ -99,6 +145,18 @@ static struct report_request request_of(const struct options *o, const struct cl
                                             .min_bytes = o->min_bytes}};
 }
 
+static int check_paths(const struct options *o, struct err *err)
+{
+    const struct {
+        const char *option, *path;
+    } paths[] = {{"db", o->db}, {"catalogue", o->catalogue}, {"policy", o->policy}};
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+        if (paths[i].path != NULL && paths[i].path[0] == '\0')
+            return err_set(err, ERR_USAGE, "--%s: the path is empty", paths[i].option);
+    return 0;
+}
+
 static int run(struct options *o, const struct cli_result *cli, struct err *err)
 {
     AUTO(arena_close) struct arena *arena = NULL;
@@ -107,7 +165,8 @@ static int run(struct options *o, const struct cli_result *cli, struct err *err)
 
     if (o->known_then && o->as_of_ms == 0)
         return err_set(err, ERR_USAGE, "--known-then needs --as-of TIME");
-    if (options_labels(o, &labels, err) != 0 || arena_open(&arena, ARENA_MAX, err) != 0)
+    if (check_paths(o, err) != 0 || options_labels(o, &labels, err) != 0 ||
+        arena_open(&arena, ARENA_MAX, err) != 0)
         return -1;
     c.request.labels = labels;
     c.arena = arena;

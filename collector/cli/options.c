@@ -42,7 +42,8 @@ static const struct cli_option program_options[] = {
     {.name = "require-complete",
      .type = CLI_FLAG,
      .offset = offsetof(struct options, require_complete),
-     .help = "Ends with status 3 where the answer does not rest on everything that it should."},
+     .help = "Ends with status 3 where the answer does not rest on everything that it should. Of "
+             "policy check, violations (status 1) go first."},
     {.name = "fresh-within",
      .type = CLI_DURATION,
      .offset = offsetof(struct options, fresh_within_ms),
@@ -53,12 +54,14 @@ static const struct cli_option program_options[] = {
      .type = CLI_TEXT,
      .offset = offsetof(struct options, catalogue),
      .value = "FILE",
-     .help = "What the operator says of names. Without it, catalogue.yaml beside the database."},
+     .help =
+         "What the operator says of names. Without it, catalogue.yaml beside the database, which "
+         "need not be there."},
     {.name = "policy",
      .type = CLI_TEXT,
      .offset = offsetof(struct options, policy),
      .value = "FILE",
-     .help = "The policy that colours and explains."},
+     .help = "The policy that colours and explains; - is standard input."},
     {.name = "as-of",
      .type = CLI_MOMENT,
      .offset = offsetof(struct options, as_of_ms),
@@ -145,7 +148,9 @@ static const struct cli_option tree_options[] = {
      .value = "SIZE",
      .standard = "0",
      .most = 1LL << 62,
-     .help = "Collapses branches whose layers are smaller than this altogether."},
+     .help = "Collapses branches whose layers are smaller than this altogether: bytes, or 64k, "
+             "10M, 2G, "
+             "binary."},
     {.name = NULL},
 };
 
@@ -220,26 +225,39 @@ static const struct cli_command commands[] = {
     {"history", "",
      "Core builds, diversity and violations, day by day, as the collector kept them.",
      "layercensus history --limit 30", 0, 0, NULL},
-    {"tree", "[X]", "What stands on what: the whole fleet, a host, an image or a base.",
+    {"tree", "[X]",
+     "What stands on what: the whole fleet, or only X: an image's name (without a tag, all of its "
+     "repository) or ID, a layer, a chain, or a name of the catalogue.",
      "layercensus tree -l debian:12", 0, 1, tree_options},
-    {"policy check", "FILE", "Who breaks the rules of a policy; status 1 where somebody does.",
+    {"policy check", "FILE",
+     "Who breaks the rules of a policy; status 1 where somebody does. FILE may be -, standard "
+     "input, "
+     "or a pipe.",
      "layercensus policy check policy.yaml -o json", 1, 1, NULL},
-    {"policy explain", "IMAGE", "What the policy says of one image, rule by rule.",
+    {"policy explain", "IMAGE",
+     "What the policy of --policy FILE, which is needed, says of one image, rule by rule.",
      "layercensus --policy policy.yaml policy explain web:3", 1, 1, NULL},
     {"policy init", "", "Writes a white list of what the fleet runs today.",
      "layercensus policy init > policy.yaml", 0, 0, NULL},
     {"policy history", "", "What the collector counted under its own policy, day by day.",
      "layercensus policy history", 0, 0, NULL},
-    {"catalogue add", "[NAME...]", "Says that these names are base images.",
+    {"catalogue add", "[NAME...]",
+     "Says that these names are base images: NAME, NAME@DIGEST, or an image's ID.",
      "layercensus catalogue add debian:12 --family debian", 0, -1, catalogue_add_options},
     {"catalogue list", "", "What the catalogue holds, and where it lies.",
      "layercensus catalogue list", 0, 0, NULL},
-    {"catalogue remove", "NAME...", "Takes names or chains out of it.",
+    {"catalogue remove", "NAME|CHAIN...",
+     "Takes bases out of it: a name, without a tag all of its repository, or a chain, of which the "
+     "first 12 digits do.",
      "layercensus catalogue remove debian:11", 1, -1, NULL},
-    {"catalogue trust", "registry|store PATTERN [ROOT]", "Whose names count.",
+    {"catalogue trust", "registry PATTERN|store HOST [ROOT]",
+     "Whose names count: what was pulled by digest from a registry or its repository, or what a "
+     "store of a host says. HOST and ROOT, the store's folder, are patterns: * is any text, ? one "
+     "character. Without ROOT it is any store there that root owns.",
      "layercensus catalogue trust store 'build-*'", 2, 3, NULL},
-    {"catalogue distrust", "registry|store PATTERN [ROOT]", "Takes that back.",
-     "layercensus catalogue distrust store 'build-*'", 2, 3, NULL},
+    {"catalogue distrust", "registry PATTERN|store HOST [ROOT]",
+     "Takes trust back; say it as it was given.", "layercensus catalogue distrust store 'build-*'",
+     2, 3, NULL},
     {"duplicates", "", "What lies on disk more than once, and why.",
      "layercensus duplicates --by layer --limit 20", 0, 0, duplicates_options},
     {"where", "X", "Which hosts hold an image, layer or chain.",

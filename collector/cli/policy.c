@@ -12,7 +12,7 @@ int command_policy_check(const struct command *c, struct err *err)
     struct policy *policy = arena_alloc(c->arena, sizeof(*policy), err);
     struct answer a;
 
-    if (policy == NULL || policy_read(policy, c->cli->args[0], c->arena, err) != 0)
+    if (policy == NULL || policy_read_stream(policy, c->cli->args[0], c->arena, err) != 0)
         return -1;
     own.request.subject = NULL;
     own.request.policy = policy;
@@ -28,6 +28,8 @@ int command_policy_explain(const struct command *c, struct err *err)
 
     if (c->request.policy == NULL)
         return err_set(err, ERR_USAGE, "policy explain: by which policy? Give --policy FILE");
+    if (command_refuse_csv(c, err) != 0)
+        return -1;
     if (command_report(c, &report_policy_explain, &a, err) != 0 || command_print(c, &a, err) != 0)
         return -1;
     return command_status(c, &a);
@@ -38,6 +40,13 @@ int command_policy_init(const struct command *c, struct err *err)
     struct policy policy;
     struct answer a;
 
+    if (c->request.limit != 0)
+        return err_set(
+            err, ERR_USAGE,
+            "policy init: a limit would leave images out of the white list: give --limit "
+            "0, or none");
+    if (c->options->output != EXPORT_TABLE)
+        return err_set(err, ERR_USAGE, "policy init: a policy is YAML: leave out -o");
     if (command_report(c, &report_policy_init, &a, err) != 0 ||
         policy_propose(&policy, &a, c->arena, err) != 0 || policy_write(&policy, stdout, err) != 0)
         return -1;

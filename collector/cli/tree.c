@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "collector/cli/command.h"
@@ -23,12 +24,13 @@ static int form_of(const struct options *o, enum forest_form *form, struct err *
     return 0;
 }
 
-/* https://no-color.org: set to anything but nothing. */
+/* https://no-color.org: set to anything but nothing. A dumb terminal knows no colours. */
 static bool wants_colours(void)
 {
-    const char *no = getenv("NO_COLOR");
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
 
-    return isatty(STDOUT_FILENO) && (no == NULL || no[0] == '\0');
+    return isatty(STDOUT_FILENO) && (no == NULL || no[0] == '\0') &&
+           (term == NULL || strcmp(term, "dumb") != 0);
 }
 
 int command_tree(const struct command *c, struct err *err)

@@ -2,6 +2,7 @@
 
 #include "collector/report/names.h"
 #include "collector/report/walk.h"
+#include "common/imageref.h"
 
 enum {
     NAME,
@@ -129,15 +130,44 @@ static int add_base(struct census *c, struct answer *a, const struct finding *x,
     return 0;
 }
 
-/* Families and trust as lists of their own: only data, where there are some. */
-static int add_trust(const struct catalogue *k, struct answer *a, struct err *err)
+/* Present stores that a word of trust is about. */
+static int64_t count_stores(const struct census *c, const struct catalogue_namer *namer)
 {
+    struct catalogue_namer one = *namer;
+    const struct catalogue alone = {.namers = &one, .namer_count = 1};
+    const struct fleet *f = &c->fleet;
+    int64_t count = 0;
+
+    for (size_t i = 0; i < f->store_count; i++)
+        count +=
+            f->stores[i].present && catalogue_trusts_store(&alone, f->hosts[f->stores[i].host].name,
+                                                           f->stores[i].root, f->stores[i].owner);
+    return count;
+}
+
+/* What stores list now as pulled by digest from there. */
+static int64_t count_pulled(const struct census *c, const char *pattern)
+{
+    const struct fleet *f = &c->fleet;
+    char repository[IMAGEREF_MAX + 1];
+    int64_t count = 0;
+
+    for (size_t i = 0; i < f->repo_digest_count; i++)
+        count +=
+            f->repo_digests[i].present &&
+            imageref_repository(f->names[f->repo_digests[i].repository].normal, repository) == 0 &&
+            catalogue_matches(pattern, repository);
+    return count;
+}
+
+/* Families and trust as lists of their own: only data, where there are some. */
+static int add_trust(const struct census *c, struct answer *a, struct err *err)
+{
+    const struct catalogue *k = c->request->catalogue;
     static const struct sheet_column trust_columns[] = {
-        {"kind", "KIND", CELL_TEXT, false},
-        {"pattern", "PATTERN", CELL_TEXT, false},
-        {"root", "ROOT", CELL_TEXT, false},
-        {"family", "FAMILY", CELL_TEXT, false},
-        {NULL, NULL, 0, false},
+        {"kind", "KIND", CELL_TEXT, false},        {"pattern", "PATTERN", CELL_TEXT, false},
+        {"root", "ROOT", CELL_TEXT, false},        {"family", "FAMILY", CELL_TEXT, false},
+        {"matches", "MATCHES", CELL_COUNT, false}, {NULL, NULL, 0, false},
     };
     struct sheet *s = answer_sheet(a, "words", "Trust and families", false, trust_columns);
     struct sheet_cell *row;
@@ -147,6 +177,7 @@ static int add_trust(const struct catalogue *k, struct answer *a, struct err *er
             return -1;
         row[0] = cell_text("trusted registry");
         row[1] = cell_text(k->registries[i]);
+        row[4] = cell_number(count_pulled(c, k->registries[i]));
     }
     for (size_t i = 0; i < k->namer_count; i++) {
         if ((row = sheet_row(a, s, err)) == NULL)
@@ -154,6 +185,7 @@ static int add_trust(const struct catalogue *k, struct answer *a, struct err *er
         row[0] = cell_text("trusted store");
         row[1] = cell_text(k->namers[i].host);
         row[2] = cell_text(k->namers[i].root[0] != '\0' ? k->namers[i].root : NULL);
+        row[4] = cell_number(count_stores(c, &k->namers[i]));
     }
     for (size_t i = 0; i < k->family_count; i++) {
         if ((row = sheet_row(a, s, err)) == NULL)
@@ -163,6 +195,30 @@ static int add_trust(const struct catalogue *k, struct answer *a, struct err *er
         row[3] = cell_text(k->families[i].family);
     }
     return 0;
+}
+
+int64_t names_trust_matches(const struct answer *a, const char *registry,
+                            const struct catalogue_namer *namer)
+{
+    for (size_t i = 0; i < a->sheet_count; i++) {
+        const struct sheet *s = &a->sheets[i];
+
+        if (strcmp(s->key, "words") != 0)
+            continue;
+        for (size_t r = 0; r < s->row_count; r++) {
+            const struct sheet_cell *row = &s->cells[r * s->column_count];
+            const char *root = row[2].known ? row[2].text : "";
+            bool is_registry = strcmp(row[0].text, "trusted registry") == 0;
+
+            if (!row[4].known || is_registry != (registry != NULL))
+                continue;
+            if (is_registry
+                    ? strcmp(row[1].text, registry) == 0
+                    : strcmp(row[1].text, namer->host) == 0 && strcmp(root, namer->root) == 0)
+                return row[4].number;
+        }
+    }
+    return -1;
 }
 
 static int fill(struct census *c, struct answer *a, struct err *err)
@@ -175,10 +231,11 @@ static int fill(struct census *c, struct answer *a, struct err *err)
     for (size_t i = 0; i < c->request->catalogue->base_count; i++)
         if (add_base(c, a, &x, i, err) != 0)
             return -1;
-    return add_trust(c->request->catalogue, a, err);
+    return add_trust(c, a, err);
 }
 
 const struct report report_catalogue = {.name = "catalogue list",
                                         .needs = NEEDS_PRESENCE | NEEDS_CONTENT,
+                                        .digests = true,
                                         .sort = "name",
                                         .fill = fill};

@@ -1,8 +1,12 @@
 #include "collector/report/names.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "collector/report/names_private.h"
+
+#define TEXT_MAX 512 /* bytes of whose word a name is */
 
 static const struct sheet_column columns[] = {
     [NAMES_ASKED] = {"subject", "SUBJECT", CELL_COUNT, true},
@@ -10,6 +14,8 @@ static const struct sheet_column columns[] = {
     [NAMES_IMAGE] = {"image_id", "IMAGE", CELL_DIGEST, false},
     [NAMES_PLATFORM] = {"platform", "PLATFORM", CELL_TEXT, false},
     [NAMES_SAID_BY] = {"named_by", "NAMED BY", CELL_TEXT, false},
+    [NAMES_WEAK] = {"weak", "WEAK", CELL_FLAG, true},
+    [NAMES_CLASHES] = {"clashes", "CLASHES", CELL_FLAG, true},
     [NAMES_HOSTS] = {"hosts", "HOSTS", CELL_COUNT, false},
     [NAMES_CHAIN] = {"chain_id", "CHAIN", CELL_DIGEST, false},
     [NAMES_DIGEST] = {"digest", "DIGEST", CELL_DIGEST, true},
@@ -51,20 +57,110 @@ static int fill_layers(const struct census *c, const struct fleet_image *image,
     return 0;
 }
 
-static int add_row(struct census *c, struct answer *a, const struct names_found *k, struct err *err)
+/* ---- whose word a name is -------------------------------------------------------------------- */
+
+/* What goes before the host that said it. */
+static const char *said_how(const struct naming_claim *claim)
 {
+    switch (claim->strength) {
+    case NAME_PULLED:
+        return "pulled by";
+    case NAME_TRUSTED:
+        return "trusted, said on";
+    case NAME_TAG:
+        return claim->displaced ? "tag, which a stronger word displaces, on" : "tag on";
+    default:
+        return "only seen in a store that its own user can write, on";
+    }
+}
+
+static const char *said_by(const struct census *c, const struct naming_claim *claim,
+                           struct err *err)
+{
+    char text[TEXT_MAX];
+
+    if (claim == NULL)
+        return "your own word";
+    if (claim->strength == NAME_CATALOGUE || claim->store == FLEET_NONE)
+        return name_strength_name(claim->strength);
+    snprintf(text, sizeof(text), "%s %s", said_how(claim),
+             c->fleet.hosts[c->fleet.stores[claim->store].host].name);
+    return arena_text(c->arena, text, strlen(text), err);
+}
+
+static bool is_weak(const struct names_found *k)
+{
+    return !k->given && (k->claim == NULL || k->claim->displaced || k->strength <= NAME_SEEN);
+}
+
+/* ---- beside the catalogue -------------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+    const struct catalogue_base *x = *(const struct catalogue_base *const *)a;
+    const struct catalogue_base *y = *(const struct catalogue_base *const *)b;
+    int order = strcmp(x->name, y->name);
+
+    return order != 0 ? order : strcmp(x->platform, y->platform);
+}
+
+/* The catalogue's bases by name and platform; NULL without memory. */
+static const struct catalogue_base **sorted_bases(const struct census *c, struct err *err)
+{
+    const struct catalogue *k = c->request->catalogue;
+    const struct catalogue_base **out = arena_array(c->arena, k->base_count, sizeof(*out), err);
+
+    if (out == NULL)
+        return NULL;
+    for (size_t i = 0; i < k->base_count; i++)
+        out[i] = &k->bases[i];
+    qsort(out, k->base_count, sizeof(*out), by_name);
+    return out;
+}
+
+/* Whether the catalogue has name and platform, and not for this chain. */
+static bool clashes(const struct census *c, const struct catalogue_base **sorted,
+                    const struct names_found *k, const struct digest *chain)
+{
+    const struct catalogue_base asked = {.name = k->name, .platform = k->platform}, *key = &asked;
+    size_t low = 0, high = c->request->catalogue->base_count;
+    size_t at, count = high;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (by_name(&sorted[middle], &key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (at = low; at < count && by_name(&sorted[at], &key) == 0; at++)
+        if (digest_eq(&sorted[at]->chain, chain))
+            return false;
+    return !k->given && at > low;
+}
+
+/* ---- the rows -------------------------------------------------------------------------------- */
+
+static int add_row(struct census *c, struct answer *a, const struct names_found *k,
+                   const struct catalogue_base **sorted, struct err *err)
+{
+    const char *by = said_by(c, k->claim, err);
     const struct fleet_image *image = &c->fleet.images[k->image];
+    const struct digest *chain = &c->fleet.chains[image->chains[image->chain_count - 1]].digest;
     struct sheet_cell *row = sheet_row(a, a->rows, err);
 
-    if (row == NULL || fill_layers(c, image, &row[NAMES_LAYERS], err) != 0)
+    if (by == NULL || row == NULL || fill_layers(c, image, &row[NAMES_LAYERS], err) != 0)
         return -1;
     row[NAMES_ASKED] = cell_number((int64_t)k->asked);
     row[NAMES_NAME] = cell_text(k->name);
     row[NAMES_IMAGE] = cell_digest(&image->digest);
     row[NAMES_PLATFORM] = cell_text(k->platform);
-    row[NAMES_SAID_BY] = cell_text(name_strength_name(k->strength));
+    row[NAMES_SAID_BY] = cell_text(by);
+    row[NAMES_WEAK] = cell_flag(is_weak(k));
+    row[NAMES_CLASHES] = cell_flag(clashes(c, sorted, k, chain));
     row[NAMES_HOSTS] = cell_number(c->images[k->image].hosts);
-    row[NAMES_CHAIN] = cell_digest(&c->fleet.chains[image->chains[image->chain_count - 1]].digest);
+    row[NAMES_CHAIN] = cell_digest(chain);
     row[NAMES_DIGEST] = cell_digest(k->digest);
     row[NAMES_CREATED] = cell_time(image->created_s);
     return 0;
@@ -72,14 +168,15 @@ static int add_row(struct census *c, struct answer *a, const struct names_found 
 
 static int fill(struct census *c, struct answer *a, struct err *err)
 {
+    const struct catalogue_base **sorted = sorted_bases(c, err);
     struct names_found *list;
     size_t count;
 
-    if (names_search(&list, &count, c, err) != 0)
+    if (sorted == NULL || names_search(&list, &count, c, err) != 0)
         return -1;
     answer_sheet(a, "rows", NULL, false, columns);
     for (size_t i = 0; i < count; i++)
-        if (add_row(c, a, &list[i], err) != 0)
+        if (add_row(c, a, &list[i], sorted, err) != 0)
             return -1;
     return 0;
 }

@@ -15,7 +15,10 @@ enum names_column {
     NAMES_NAME,  /* normal form, with its tag or, without one, its digest */
     NAMES_IMAGE,
     NAMES_PLATFORM,
-    NAMES_SAID_BY, /* name_strength_name() */
+    NAMES_SAID_BY, /* "pulled by web-1", "tag on web-1"; a sentence where it should not be taken so
+                    */
+    NAMES_WEAK,    /* it is not named by its digest, and its name is only seen, or displaced */
+    NAMES_CLASHES, /* nor by that, and the catalogue has name and platform for other layers alone */
     NAMES_HOSTS,
     NAMES_CHAIN,
     NAMES_DIGEST, /* of the index or manifest */
@@ -39,5 +42,10 @@ bool names_differ(const struct answer *a, size_t row);
 
 /* The catalogue's bases, and where they lie. */
 extern const struct report report_catalogue;
+
+/* How much of the fleet a word of trust is about, by an answer of report_catalogue: pulled images
+ * of a registry, or (NULL) stores; -1 where the catalogue has no such word. */
+int64_t names_trust_matches(const struct answer *a, const char *registry,
+                            const struct catalogue_namer *namer);
 
 #endif

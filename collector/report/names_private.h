@@ -12,10 +12,12 @@
 struct names_found {
     size_t asked; /* index of the subject */
     bool exact;   /* the subject is a digest or ID: however weak the name is, it is meant */
+    bool given;   /* the subject says the name and a digest: it is the operator's word */
     uint32_t image;
     const char *name, *platform;
     enum name_strength strength;
-    const struct digest *digest; /* of the index that has it, else of its manifest; NULL */
+    const struct naming_claim *claim; /* behind it; NULL: none */
+    const struct digest *digest;      /* of the index that has it, else of its manifest; NULL */
 };
 
 /* What the request's subjects mean, sorted by subject, name and platform: of each of these the

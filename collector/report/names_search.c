@@ -22,7 +22,8 @@ struct wanted {
     const char *key; /* they are sorted by it: "registry/repository", or hex digits */
     struct imageref name;
     bool found;
-    bool unread; /* an image would be meant, whose layers nobody knows */
+    bool unread;   /* an image would be meant, whose layers nobody knows */
+    bool artifact; /* or one that has none */
 };
 
 /* One of the fleet's names, as an image can be added under it. */
@@ -124,14 +125,14 @@ static struct wanted *wanted_at(const struct search *s, size_t at, enum want wan
 
 /* ---- what is found --------------------------------------------------------------------------- */
 
-static enum name_strength strength_of(const struct census *c, uint32_t chain, const char *name)
+static const struct naming_claim *claim_of(const struct census *c, uint32_t chain, const char *name)
 {
     const struct fleet_run *run = &c->naming.of_chain[chain];
 
     for (uint32_t i = run->first; i < run->first + run->count; i++)
         if (strcmp(c->naming.claims[i].name, name) == 0)
-            return c->naming.claims[i].strength;
-    return NAME_SEEN; /* nobody has claimed it but a store that its user can write */
+            return &c->naming.claims[i];
+    return NULL;
 }
 
 static int add(struct search *s, struct wanted *w, uint32_t image, const char *name,
@@ -142,8 +143,10 @@ static int add(struct search *s, struct wanted *w, uint32_t image, const char *n
     struct names_found k = {
         .asked = w->asked, .exact = w->want != WANT_NAME, .image = image, .name = name};
 
+    k.given = w->want == WANT_DIGEST;
     if (fi->chain_count == 0) {
         w->unread = true;
+        w->artifact = w->artifact || policy_is_no_image(fi);
         return 0;
     }
     list = fleet_room(s->c->arena, s->list, s->count, &s->cap, sizeof(*list), err);
@@ -155,7 +158,8 @@ static int add(struct search *s, struct wanted *w, uint32_t image, const char *n
         return -1;
     if (w->want == WANT_DIGEST && w->name.tag[0] == '\0')
         k.digest = &w->name.digest; /* the one that the name ends with */
-    k.strength = strength_of(s->c, fi->chains[fi->chain_count - 1], k.name);
+    k.claim = claim_of(s->c, fi->chains[fi->chain_count - 1], k.name);
+    k.strength = k.claim != NULL ? k.claim->strength : NAME_SEEN;
     list[s->count++] = k;
     w->found = true;
     return 0;
@@ -303,6 +307,10 @@ static int check_found(const struct search *s, struct err *err)
             missing = &s->wanted[i];
     if (missing == NULL)
         return 0;
+    if (missing->artifact)
+        return err_set(err, ERR_NOT_FOUND,
+                       "%s: an artifact: it has no layers that anything could stand on",
+                       s->c->request->subjects[missing->asked]);
     if (missing->unread)
         return err_set(err, ERR_NOT_FOUND, "%s: no host has sent the image's config yet",
                        s->c->request->subjects[missing->asked]);

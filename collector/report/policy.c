@@ -30,7 +30,7 @@ static int count(struct policy_check *k, struct err *err)
         if (weight > gravest[f->image])
             gravest[f->image] = (uint8_t)weight;
         is_seen[f->image] = is_seen[f->image] || f->verdict.seen_as[0] != '\0';
-        k->rule_images[rule]++;
+        k->rule_images[rule] += f->verdict.outcome != POLICY_UNJUDGED;
         k->rule_running[rule] += f->running;
         if (f->verdict.exception != NULL)
             k->excused[f->verdict.exception - p->exceptions]++;

@@ -121,6 +121,26 @@ static int fill_rules(struct explaining *x, struct err *err)
     return sheet_reveal(x->a, s, "seen_as", err);
 }
 
+/* What all that one exception of the file became say together: the first that matches, else the
+ * first that would by a name which is only seen. */
+static int try_exception(struct explaining *x, size_t index, struct policy_step *out,
+                         struct err *err)
+{
+    const struct policy *p = x->view.policy;
+
+    if (policy_try_exception(x->view.judge, x->index, index, out, err) != 0)
+        return -1;
+    while (++index < p->exception_count && !policy_view_begins(p, index) && !out->matched) {
+        struct policy_step step;
+
+        if (policy_try_exception(x->view.judge, x->index, index, &step, err) != 0)
+            return -1;
+        if (step.matched || out->seen_as[0] == '\0')
+            *out = step;
+    }
+    return 0;
+}
+
 static int add_exception(struct explaining *x, struct sheet *s, size_t index, struct err *err)
 {
     const struct policy_exception *e = &x->view.policy->exceptions[index];
@@ -128,11 +148,11 @@ static int add_exception(struct explaining *x, struct sheet *s, size_t index, st
     struct policy_step step;
     char day[CLOCK_TEXT];
 
-    if (row == NULL || policy_try_exception(x->view.judge, x->index, index, &step, err) != 0 ||
+    if (row == NULL || try_exception(x, index, &step, err) != 0 ||
         part_labels(x->c->arena, e->labels, e->label_count, &row[7], err) != 0)
         return -1;
     clock_text((e->expires_s - 1) * 1000, day);
-    row[0] = cell_text(e->image);
+    row[0] = cell_text(e->written != NULL ? e->written : e->image);
     row[1] = cell_text(e->rule[0] != '\0' ? e->rule : "any");
     row[2] = cell_flag(step.matched);
     row[3] = cell_text(step.why);
@@ -158,7 +178,7 @@ static int fill_exceptions(struct explaining *x, struct err *err)
     struct sheet *s = answer_sheet(x->a, "exceptions", "Exceptions", false, columns);
 
     for (size_t i = 0; i < x->view.policy->exception_count; i++)
-        if (add_exception(x, s, i, err) != 0)
+        if (policy_view_begins(x->view.policy, i) && add_exception(x, s, i, err) != 0)
             return -1;
     return sheet_reveal(x->a, s, "seen_as", err);
 }

@@ -150,7 +150,7 @@ static int accept_image(struct proposal *p, uint32_t index, struct err *err)
 static bool is_there(const struct proposal *p, uint32_t image)
 {
     return p->c->images[image].kind != IMAGE_ABSENT &&
-           p->c->fleet.images[image].parsed != PARSED_NO_IMAGE;
+           !policy_is_no_image(&p->c->fleet.images[image]);
 }
 
 static int by_digest(const void *a, const void *b, void *images)

@@ -71,7 +71,7 @@ int policy_check_rules(struct policy_check *k, struct err *err)
     return 0;
 }
 
-/* Of all exceptions that one line of the file gave. */
+/* Of all that one exception of the file became. */
 struct exception_state {
     int64_t images;
     bool used;

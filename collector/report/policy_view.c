@@ -67,7 +67,7 @@ bool policy_view_begins(const struct policy *policy, size_t exception)
 {
     const struct policy_exception *e = &policy->exceptions[exception];
 
-    return exception == 0 || e->line == 0 || e[-1].line != e->line;
+    return exception == 0 || e->written == NULL || e[-1].written != e->written;
 }
 
 int policy_view_note_names(const struct policy_view *v, struct answer *a, struct err *err)

@@ -29,8 +29,8 @@ const char *policy_view_image(const struct policy_view *v, uint32_t image, struc
 /* "accept", "reject". */
 const char *policy_view_action(const struct policy_rule *rule);
 
-/* Whether the exception is the first of those that its line in the file gave: a name without a tag
- * gives two. */
+/* Whether the exception is the first of those that one of the file became: a name without a tag
+ * becomes two. */
 bool policy_view_begins(const struct policy *policy, size_t exception);
 
 /* Says what to do where no name in the fleet counts. */

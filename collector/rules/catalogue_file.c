@@ -138,14 +138,61 @@ static int read_base(struct reader *r, const struct yaml_node *map, struct catal
         read_layers(r, map, out, err) != 0)
         return -1;
     if (yaml_maybe_text(y, yaml_get(map, "platform"), "a platform, as linux/amd64", &out->platform,
-                        err) != 0 ||
-        yaml_maybe_text(y, yaml_get(map, "family"), "a family", &out->family, err) != 0 ||
+                        err) != 0)
+        return -1;
+    if (out->platform[0] != '\0' && strchr(out->platform, '/') == NULL)
+        return yaml_fail(y, yaml_get(map, "platform"), err,
+                         "expected a platform, as linux/amd64, found \"%.60s\"", out->platform);
+    if (yaml_maybe_text(y, yaml_get(map, "family"), "a family", &out->family, err) != 0 ||
         yaml_maybe_text(y, yaml_get(map, "version"), "a version", &out->version, err) != 0 ||
         yaml_maybe_text(y, yaml_get(map, "source"), "where it is from", &out->source, err) != 0)
         return -1;
     return read_time(r, map, "created", &out->created_s, err) == 0
                ? read_time(r, map, "added", &out->added_s, err)
                : -1;
+}
+
+struct placed { /* a base and where it stands */
+    const struct catalogue_base *base;
+    const struct yaml_node *at;
+};
+
+static int by_base(const void *a, const void *b)
+{
+    const struct placed *x = a, *y = b;
+    int order = strcmp(x->base->name, y->base->name);
+
+    if (order == 0)
+        order = strcmp(x->base->platform, y->base->platform);
+    if (order == 0)
+        order = digest_cmp(&x->base->chain, &y->base->chain);
+    return order;
+}
+
+static int by_base_then_place(const void *a, const void *b)
+{
+    const struct placed *x = a, *y = b;
+    int order = by_base(a, b);
+
+    return order != 0 ? order : (x->base > y->base) - (x->base < y->base);
+}
+
+/* Of two that are the same only one could be believed. */
+static int refuse_twins(const struct reader *r, const struct yaml_node *list, size_t count,
+                        struct err *err)
+{
+    AUTO_FREE struct placed *all = calloc(count + 1, sizeof(*all));
+
+    if (all == NULL)
+        return err_set(err, ERR_NO_MEMORY, "%s: no memory to read it", r->yaml->path);
+    for (size_t i = 0; i < count; i++)
+        all[i] = (struct placed){&r->catalogue->bases[i], &list->items[i]};
+    qsort(all, count, sizeof(*all), by_base_then_place);
+    for (size_t i = 1; i < count; i++)
+        if (by_base(&all[i - 1], &all[i]) == 0)
+            return yaml_fail(r->yaml, all[i].at, err, "the same base stands in line %d already",
+                             all[i - 1].at->line);
+    return 0;
 }
 
 static int read_bases(struct reader *r, const struct yaml_node *list, struct err *err)
@@ -161,6 +208,8 @@ static int read_bases(struct reader *r, const struct yaml_node *list, struct err
     for (size_t i = 0; i < count; i++)
         if (read_base(r, &list->items[i], &c->bases[i], err) != 0)
             return -1;
+    if (refuse_twins(r, list, count, err) != 0)
+        return -1;
     c->base_count = count;
     return 0;
 }

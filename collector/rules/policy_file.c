@@ -2,7 +2,9 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "collector/rules/patterns.h"
@@ -15,6 +17,7 @@
 #define DATE_LEN 10 /* YYYY-MM-DD */
 #define DAY_S 86400
 #define MODE_MAX 32
+#define MODE_LEAST 3 /* letters of a mode that mean it, in a question */
 #define INPUT_NAME "standard input"
 #define INPUT_BYTES ((size_t)64 << 10) /* of one read of it */
 #define NAME_MAX_BYTES 128             /* of a rule's name */
@@ -57,27 +60,28 @@ static void letters_of(const char *text, char out[MODE_MAX])
 static int read_mode(struct reader *r, const struct yaml_node *root, struct err *err)
 {
     static const char what[] = "a mode: wild west, black list or white list";
-    static const char *const modes[] = {[POLICY_WILD_WEST] = "wildwest",
-                                        [POLICY_BLACK_LIST] = "blacklist",
-                                        [POLICY_WHITE_LIST] = "whitelist"};
-    struct cli_nearest near;
-    char letters[MODE_MAX];
-    const char *text;
+    const char *text, *near = NULL;
+    char letters[MODE_MAX], mode[MODE_MAX];
+    size_t len;
 
     if (yaml_required(r->yaml, root, "mode", what, &text, err) != 0)
         return -1;
     letters_of(text, letters);
-    near = (struct cli_nearest){.word = letters, .word_len = strlen(letters)};
+    len = strlen(letters);
     for (int m = POLICY_WILD_WEST; m <= POLICY_WHITE_LIST; m++) {
+        struct cli_nearest offer = {.word = letters, .word_len = len};
+
         r->policy->mode = (enum policy_mode)m;
-        if (strcmp(letters, modes[m]) == 0)
+        letters_of(policy_mode_name(r->policy->mode), mode);
+        if (strcmp(letters, mode) == 0)
             return 0;
-        cli_nearest_offer(&near, modes[m]);
+        cli_nearest_offer(&offer, mode);
+        if (offer.name != NULL || (len >= MODE_LEAST && strncmp(letters, mode, len) == 0))
+            near = policy_mode_name(r->policy->mode);
     }
-    if (near.name != NULL)
+    if (near != NULL)
         return yaml_fail(r->yaml, yaml_get(root, "mode"), err,
-                         "expected %s, found \"%.40s\"; did you mean \"%.5s %s\"?", what, text,
-                         near.name, near.name + strlen(near.name) - 4);
+                         "expected %s, found \"%.40s\"; did you mean \"%s\"?", what, text, near);
     return yaml_fail(r->yaml, yaml_get(root, "mode"), err, "expected %s, found \"%.40s\"", what,
                      text);
 }
@@ -224,6 +228,20 @@ static int read_conditions(struct reader *r, const struct yaml_node *map, struct
                : -1;
 }
 
+/* Somebody has to say what a white list accepts; how old it is nobody can say of an unknown one but
+ * the image itself. */
+static int check_acceptance(const struct reader *r, const struct yaml_node *map,
+                            const struct policy_rule *rule, struct err *err)
+{
+    if (r->policy->mode != POLICY_WHITE_LIST || !rule->accept || map->count > 1 ||
+        rule->older_than_s == 0)
+        return 0;
+    return yaml_fail(r->yaml, map, err,
+                     "rule \"%.60s\": an age alone accepts nothing: add what it is the age of, as "
+                     "base: debian:12",
+                     rule->name);
+}
+
 /* ---- rules ----------------------------------------------------------------------------------- */
 
 static int read_rule_name(struct reader *r, const struct yaml_node *map, struct policy_rule *out,
@@ -262,6 +280,7 @@ static int read_rule(struct reader *r, const struct yaml_node *map, struct err *
                          out->name, accept == NULL ? "found neither" : "found both");
     out->accept = accept != NULL;
     if (read_conditions(r, accept != NULL ? accept : reject, out, err) != 0 ||
+        check_acceptance(r, accept != NULL ? accept : reject, out, err) != 0 ||
         yaml_labels(r->yaml, yaml_get(map, "on"), &out->labels, &out->label_count, r->arena, err) !=
             0)
         return -1;
@@ -372,6 +391,7 @@ static int read_exception(struct reader *r, const struct yaml_node *map, struct 
         yaml_labels(r->yaml, yaml_get(map, "on"), &out.labels, &out.label_count, r->arena, err) !=
             0)
         return -1;
+    out.written = yaml_get(map, "image")->text;
     for (size_t i = 0; i < forms.count; i++) {
         out.image = forms.items[i];
         r->policy->exceptions[r->policy->exception_count++] = out;
@@ -422,7 +442,9 @@ int policy_parse(struct policy *out, const char *path, const char *data, size_t 
                                                                : -1;
 }
 
-static int read_input(struct policy *out, struct arena *arena, struct err *err)
+/* What has an end, but no length. */
+static int read_all(struct policy *out, int fd, const char *name, struct arena *arena,
+                    struct err *err)
 {
     AUTO(buf_close) struct buf data;
     ssize_t got;
@@ -432,20 +454,33 @@ static int read_input(struct policy *out, struct arena *arena, struct err *err)
         uint8_t *room = buf_reserve(&data, INPUT_BYTES, err);
 
         if (room == NULL)
-            return err_wrap(err, INPUT_NAME);
-        got = read(STDIN_FILENO, room, INPUT_BYTES);
+            return err_wrap(err, "%s", name);
+        got = read(fd, room, INPUT_BYTES);
         if (got < 0 && errno != EINTR)
-            return err_errno(err, ERR_IO, errno, "read " INPUT_NAME);
+            return err_errno(err, ERR_IO, errno, "read %s", name);
         buf_commit(&data, got > 0 ? (size_t)got : 0);
     } while (got != 0);
-    return policy_parse(out, INPUT_NAME, buf_str(&data), data.len, arena, err);
+    return policy_parse(out, name, buf_str(&data), data.len, arena, err);
 }
 
 int policy_read(struct policy *out, const char *path, struct arena *arena, struct err *err)
 {
     struct yaml yaml;
 
-    if (strcmp(path, "-") == 0)
-        return read_input(out, arena, err);
     return yaml_read(&yaml, path, arena, err) == 0 ? from_tree(out, &yaml, arena, err) : -1;
+}
+
+int policy_read_stream(struct policy *out, const char *path, struct arena *arena, struct err *err)
+{
+    AUTO_FD int fd = -1;
+    struct stat st;
+
+    if (strcmp(path, "-") == 0)
+        return read_all(out, STDIN_FILENO, INPUT_NAME, arena, err);
+    if (stat(path, &st) != 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+        return policy_read(out, path, arena, err);
+    fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return err_errno(err, ERR_IO, errno, "open %s", path);
+    return read_all(out, fd, path, arena, err);
 }

@@ -11,8 +11,11 @@
 #include "collector/census/policy.h"
 #include "common/arena.h"
 
-/* "-" is standard input. ERR_NOT_FOUND; ERR_USAGE with file, line, column and what was expected. */
+/* ERR_NOT_FOUND; ERR_USAGE with file, line, column and what was expected. */
 int policy_read(struct policy *out, const char *path, struct arena *arena, struct err *err);
+/* The same, and from "-", which is standard input, and from pipes and what else has an end: waits
+ * for whoever writes there. ERR_LIMIT past YAML_BYTES_MAX. */
+int policy_read_stream(struct policy *out, const char *path, struct arena *arena, struct err *err);
 /* The same from memory. */
 int policy_parse(struct policy *out, const char *path, const char *data, size_t len,
                  struct arena *arena, struct err *err);

@@ -72,10 +72,29 @@ static int fail_bytes(const struct reader *r, const char *data, size_t len, stru
     return fail_at(r->yaml, line, column, err, "a byte that is no text in UTF-8");
 }
 
+#define AN_ALIAS                                                                                   \
+    "an alias (*): write the value itself, or put it into quotes if it is a pattern that begins "  \
+    "with *"
+
+/* What libyaml tells of its own grammar where the one who wrote the file made a usual mistake; NULL
+ * for all others. The place is then where that began. */
+static const char *usual_mistake(const yaml_parser_t *p)
+{
+    const char *context = p->context != NULL ? p->context : "";
+
+    if (strcmp(context, "while scanning an alias") == 0)
+        return AN_ALIAS;
+    if (strcmp(context, "while scanning a quoted scalar") == 0 &&
+        strcmp(p->problem, "found unexpected end of stream") == 0)
+        return "a quote that nothing closes";
+    return NULL;
+}
+
 static int fail_parser(const struct reader *r, const char *data, size_t len, struct err *err)
 {
     const yaml_parser_t *p = &r->parser;
     const yaml_mark_t *mark = &p->problem_mark;
+    const char *usual;
     char text[ERR_TEXT_MAX];
 
     if (p->error == YAML_MEMORY_ERROR)
@@ -85,6 +104,10 @@ static int fail_parser(const struct reader *r, const char *data, size_t len, str
     if (p->error == YAML_SCANNER_ERROR && mark->index < len && data[mark->index] == '\t')
         return fail_at(r->yaml, (int)mark->line + 1, (int)mark->column + 1, err,
                        "a tab: indent with blanks");
+    usual = usual_mistake(p);
+    if (usual != NULL)
+        return fail_at(r->yaml, (int)p->context_mark.line + 1, (int)p->context_mark.column + 1, err,
+                       usual);
     snprintf(text, sizeof(text), "no YAML: %s%s%s",
              p->problem != NULL ? p->problem : "not understood", p->context != NULL ? ", " : "",
              p->context != NULL ? p->context : "");
@@ -124,9 +147,7 @@ static int refuse_tricks(const struct reader *r, struct err *err)
         tag = e->data.mapping_start.tag;
         break;
     case YAML_ALIAS_EVENT:
-        return fail_event(r, err,
-                          "an alias (*): write the value itself, or put it into quotes if it is "
-                          "a pattern that begins with *");
+        return fail_event(r, err, AN_ALIAS);
     default:
         break;
     }

@@ -14,6 +14,8 @@ int yaml_text(const struct yaml *y, const struct yaml_node *node, const char *wh
         return -1;
     if (node->text[0] == '\0')
         return yaml_fail(y, node, err, "expected %s, found nothing", what);
+    if (node->text[strspn(node->text, " \t\n")] == '\0')
+        return yaml_fail(y, node, err, "expected %s, found only blanks", what);
     if (strlen(node->text) > REC_TEXT_BYTES)
         return yaml_fail(y, node, err, "expected %s, found a text over %d bytes", what,
                          REC_TEXT_BYTES);
@@ -46,12 +48,14 @@ int yaml_digest(const struct yaml *y, const struct yaml_node *node, struct diges
 
     if (yaml_text(y, node, "a digest, as sha256: and 64 hex digits", &text, err) != 0)
         return -1;
-    if (digest_parse(out, text, strlen(text), false, &why) != 0)
-        return yaml_fail(y, node, err,
-                         "expected a digest, as sha256: and 64 hex digits, found "
-                         "\"%.80s\"",
-                         text);
-    return 0;
+    if (digest_parse(out, text, strlen(text), false, &why) == 0)
+        return 0;
+    if (strpbrk(text, "ABCDEF") != NULL)
+        return yaml_fail(y, node, err, "expected a digest in lower case, found \"%.80s\"", text);
+    return yaml_fail(y, node, err,
+                     "expected a digest, as sha256: and 64 hex digits, found "
+                     "\"%.80s\"",
+                     text);
 }
 
 int yaml_texts(const struct yaml *y, const struct yaml_node *node, const char *what, size_t most,

@@ -11,7 +11,7 @@
 
 /* All of these fail with ERR_USAGE and the place. `node` NULL is a value that is not there. */
 
-/* A text that is not empty, of at most REC_TEXT_BYTES. */
+/* A text that is more than blanks, of at most REC_TEXT_BYTES. */
 int yaml_text(const struct yaml *y, const struct yaml_node *node, const char *what,
               const char **out, struct err *err);
 /* The same; "" where the node is NULL or has nothing. */

@@ -38,6 +38,8 @@ def make_fleet(path):
     db.image("arm", ["arm"], arch="arm64")
     db.image("shop", ["good", "shop"])
     db.image("blank")
+    db.image("artifact", [])
+    db.image("mine", ["good", "mine"])
     for name in ("one", "two"):
         db.image(name, [name], arch=HOSTILE)
     db.image("odd", ["odd"])
@@ -55,6 +57,8 @@ def make_fleet(path):
     db.put(second, db.images["good"], [HUB + "debian:latest"],
            repo_digests=[(HUB + "debian", digest("good"))])
     db.put(first, db.images["blank"], [HUB + "blank:1"])
+    db.put(first, db.images["artifact"], [HUB + "artifact:1"])
+    db.put(user, db.images["mine"], [HUB + "mine:1"])
     db.put(first, db.images["one"], [HUB + "hostile:1"])
     db.put(second, db.images["two"], [HUB + "hostile:1"])
     db.put(first, db.images["odd"], [HUB + "odd:1"])
@@ -101,7 +105,8 @@ def check_fleet(results, command):
     debian = HUB + "debian:12"
     run = command.run("catalogue", "add", "debian:12", "--family", "debian")
     results.equal("a name is added", run.returncode, 0)
-    results.check("what was added is said", f"added {debian}, linux/amd64" in run.stderr, run.stderr)
+    results.check("what was added is said, and whose word it was", f"added {debian}, linux/amd64" in run.stderr
+                  and "pulled by web-1" in run.stderr, run.stderr)
     rows = rows_of(command)
     results.equal("each platform has its own, and a user's tag none", set(rows),
                   {(debian, "linux/amd64", chain_of("good")), (debian, "linux/arm64", chain_of("arm"))})
@@ -109,11 +114,11 @@ def check_fleet(results, command):
     results.equal("the list says where it lies",
                   (row["hosts"], row["images_on_it"], row["hosts_with_images_on_it"],
                    row["known_in_fleet"], row["family"], row["source"], row["digest"]),
-                  (2, 1, 1, True, "debian", "fleet", "sha256:" + digest("index").hex()))
+                  (2, 2, 2, True, "debian", "fleet", "sha256:" + digest("index").hex()))
     run = command.run("catalogue", "add", "debian:12", "--platform", "linux/arm64")
     results.check("what is there already is not there twice",
                   "already there" in run.stderr and len(rows_of(command)) == 2, run.stderr)
-    for name, why in (("nobody:1", "no image in the fleet"), ("blank:1", "config")):
+    for name, why in (("nobody:1", "no image in the fleet"), ("blank:1", "config"), ("artifact:1", "no layers")):
         run = command.run("catalogue", "add", name)
         results.check(f"{name} is refused", run.returncode == 3 and why in run.stderr, run.stderr)
     run = command.run("catalogue", "add", "odd:1")
@@ -157,6 +162,36 @@ def check_several(results, command):
                   run.returncode == 2 and db_id("evil") in run.stderr and "seen" in run.stderr, run.stderr)
 
 
+def check_weak(results, command):
+    """A user's own name, and a displaced one, become the operator's only where he says them himself."""
+    before = len(rows_of(command))
+    for asked, said in (("mine:1", "mine:1"), (db_id("evil")[7:19], "debian:12")):
+        run = command.run("catalogue", "add", asked)
+        results.check(f"{asked} is no more than a user's word",
+                      run.returncode == 2 and "only seen in a store that its own user can write, on dev-1" in run.stderr
+                      and f"{HUB}{said}@sha256:" in run.stderr and len(rows_of(command)) == before, run.stderr)
+    run = command.run("catalogue", "add", "registry.example.com/shop")
+    results.check("a tag of root's is added, and told to be one", run.returncode == 0 and
+                  "named by: tag on web-1" in run.stderr, run.stderr)
+    run = command.run("catalogue", "add", "mine:1@" + db_id("mine"))
+    results.equal("with its digest a user's name is the operator's own word", run.returncode, 0)
+    run = command.run("catalogue", "remove", "mine:1", "mine:1", "registry.example.com/shop")
+    results.check("what is named twice is removed once", run.returncode == 0 and len(rows_of(command)) == before
+                  and run.stderr.count("removed " + HUB + "mine:1") == 1, run.stderr)
+
+
+def check_clash(results, command, folder):
+    """A name of the catalogue that moved on in the fleet is not added beside it unasked."""
+    path = os.path.join(folder, "clash.yaml")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(f"bases: [{{name: 'debian:12', platform: linux/amd64, layers: ['{db_id('shop')}']}}]\n")
+    run = command.run("--catalogue", path, "catalogue", "add", "debian:12")
+    results.check("a name that the catalogue has for other layers is asked back", run.returncode == 2 and
+                  db_id("good") in run.stderr and "for other layers" in run.stderr, run.stderr)
+    run = command.run("--catalogue", path, "catalogue", "add", "debian:12@" + db_id("good"))
+    results.check("and added where the image is said", run.returncode == 0 and "2 versions" in run.stderr, run.stderr)
+
+
 def check_hostile(results, command, folder):
     """A line that is ready to be typed holds nothing that the shell runs, whatever an image says."""
     run = command.run("catalogue", "add", "hostile:1")
@@ -174,6 +209,7 @@ def check_hostile(results, command, folder):
 
 def check_usage(results, command, folder):
     """What cannot be meant is said, and does nothing."""
+    missing = os.path.join(folder, "missing.yaml")
     refused = {"a time when nothing was": (("--as-of", "1970-01-01", "bases"), 2, "between 1970 and now"),
                "adding to the past": (("--as-of", "1h", "catalogue", "add", "debian:12"), 2, "changes what holds"),
                "trust in the past": (("--as-of", "1h", "catalogue", "trust", "registry", "x.io"), 2, "changes what"),
@@ -181,6 +217,19 @@ def check_usage(results, command, folder):
                "a layout of nothing": (("catalogue", "add", "--from", "oci:"), 2, "expected oci:FOLDER"),
                "history of some hosts": (("--label", "a=b", "history"), 2, "whole fleet"),
                "a policy's history of some": (("--label", "a=b", "policy", "history"), 2, "policy history tells"),
+               "a part of a white list": (("--limit", "1", "policy", "init"), 2, "leave images out"),
+               "a white list in JSON": (("-o", "json", "policy", "init"), 2, "a policy is YAML"),
+               "one table of several": (("lineage", "debian:12", "-o", "csv"), 2, "give -o json"),
+               "a catalogue that is not there": (("--catalogue", missing, "bases"), 3, "no such catalogue"),
+               "removing from it": (("--catalogue", missing, "catalogue", "remove", "x"), 3, "no such catalogue"),
+               "a catalogue without a name": (("--catalogue", "", "bases"), 2, "the path is empty"),
+               "a folder as database": (("--db", folder, "bases"), 3, "a folder"),
+               "a database without a name": (("--db", "", "bases"), 2, "the path is empty"),
+               "completeness of a change": (("catalogue", "add", "debian:12", "--require-complete"), 2, "leave it"),
+               "completeness of the past": (("history", "--require-complete"), 2, "leave it out"),
+               "a class in a pattern": (("catalogue", "trust", "store", "h[0-9]"), 2, "'[' stands for nothing"),
+               "a root that is no path": (("catalogue", "trust", "store", "h", "var/lib"), 2, "from / on"),
+               "a registry in capitals": (("catalogue", "trust", "registry", "Docker.io"), 2, "lower case"),
                "a white list of nothing": (("--label", "a=b", "policy", "init"), 3, "no image lies on any host")}
     for what, (words, status, text) in refused.items():
         run = command.run(*words)
@@ -188,8 +237,8 @@ def check_usage(results, command, folder):
                       f"{run.returncode}: {run.stderr}{run.stdout}")
     answer = command.ask("--label", "nobody=x", "images")
     results.equal("a label that nobody has is noted", answer["notes"], ["No host has the label nobody=x."])
-    results.check("history reads no fleet, and says no coverage of one",
-                  command.ask("history", "--require-complete")["coverage"] is None)
+    results.check("nothing was made of it", not os.path.exists(missing) and not os.path.exists(missing + ".lock"))
+    results.check("history reads no fleet, and says no coverage of one", command.ask("history")["coverage"] is None)
     program = [command.program, "--db", command.database, "policy"]
     run = subprocess.run([*program, "check", "-"], input="mode: white list\nrules: []\n", capture_output=True,
                          text=True, timeout=60, check=False)
@@ -201,6 +250,12 @@ def check_usage(results, command, folder):
     with open("/dev/full", "w", encoding="utf-8") as full:
         run = subprocess.run([*program, "init"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
                              check=False)
+    for word in ("--help", "--version"):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            help_run = subprocess.run([command.program, word], stdout=full, stderr=subprocess.PIPE, text=True,
+                                      timeout=60, check=False)
+        results.check(f"a full disk is named by {word}", help_run.returncode == 3 and
+                      "No space left" in help_run.stderr, help_run.stderr)
     results.check("a full disk is named", run.returncode == 3 and "No space left" in run.stderr, run.stderr)
     os.symlink(os.path.join(folder, "nowhere"), os.path.join(folder, "link.yaml"))
     run = command.run("--catalogue", os.path.join(folder, "link.yaml"), "bases")
@@ -244,8 +299,11 @@ def check_trust(results, command, path):
     """Whose names count."""
     for words in (("registry", "quay.io"), ("store", "build-*", "/srv/*")):
         run = command.run("catalogue", "trust", *words)
-        results.check(f"trust {words[0]}", run.returncode == 0 and "is trusted to name now" in run.stderr,
-                      run.stderr)
+        results.check(f"trust {words[0]}, which matches nothing yet", run.returncode == 0 and
+                      "is trusted to name now" in run.stderr and "fleet" in run.stderr, run.stderr)
+    run = command.run("catalogue", "trust", "registry", "docker.io")
+    results.check("trust in what the fleet has is not noted", "fleet" not in run.stderr, run.stderr)
+    command.run("catalogue", "distrust", "registry", "docker.io")
     told = [(row["kind"], row["pattern"], row["root"]) for row in command.ask("catalogue", "list")["words"]]
     results.equal("the list shows it", told, [("trusted registry", "quay.io/*", None),
                                               ("trusted store", "build-*", "/srv/*")])
@@ -274,6 +332,8 @@ def main():
         make_fleet(path)
         command = Command(os.path.join(sys.argv[1], "collector", "layercensus"), path)
         check_fleet(results, command)
+        check_weak(results, command)
+        check_clash(results, command, folder)
         check_several(results, command)
         check_hostile(results, command, folder)
         check_usage(results, command, folder)

@@ -245,6 +245,59 @@ static void age_is_that_of_the_core_build_or_at_least_of_the_image(void **state)
     assert_outcome(f, f->lone, POLICY_ACCEPTED);
 }
 
+static void the_date_of_an_image_accepts_nothing_that_of_its_base_may(void **state)
+{
+    struct fixture *f = *state;
+    struct fleet_maker *m = &f->r.m;
+    struct policy_rule *old = court_rule(&f->r, "old", true);
+
+    old->older_than_s = 30 * DAY_S;
+    m->images[f->lone].created_s = m->fleet.now_s - 31 * DAY_S;
+    m->images[f->shop].created_s = m->fleet.now_s - 31 * DAY_S;
+    m->images[f->debian].created_s = m->fleet.now_s - 29 * DAY_S;
+    assert_outcome(f, f->lone, POLICY_VIOLATION);
+    assert_outcome(f, f->shop, POLICY_VIOLATION);
+    old->unknown = true;
+    assert_outcome(f, f->lone, POLICY_VIOLATION);
+    old->unknown = false;
+    m->images[f->debian].created_s = m->fleet.now_s - 31 * DAY_S;
+    assert_outcome(f, f->shop, POLICY_ACCEPTED);
+    assert_outcome(f, f->lone, POLICY_VIOLATION);
+}
+
+static void a_version_is_its_number_or_what_answers_call_it(void **state)
+{
+    static const char *const fit[] = {"12", "1?", "debian 12", "debian 12 of 2026-01-02",
+                                      "debian 12 of 2026-*"};
+    static const char *const unfit[] = {"debian", "debian 12 of 2026-01-03", "12 of 2026-01-02"};
+    struct fixture *f = *state;
+    struct policy_rule *rule = court_rule(&f->r, "version", true);
+
+    f->r.m.images[f->debian].created_s = 1767312000; /* 2026-01-02 */
+    for (size_t i = 0; i < unit_count(fit); i++) {
+        rule->versions = court_words(&f->r, fit[i]);
+        assert_outcome(f, f->shop, POLICY_ACCEPTED);
+    }
+    for (size_t i = 0; i < unit_count(unfit); i++) {
+        rule->versions = court_words(&f->r, unfit[i]);
+        assert_outcome(f, f->shop, POLICY_VIOLATION);
+    }
+    rule->accept = false;
+    rule->versions = court_words(&f->r, "alpine 3.*");
+    assert_outcome(f, f->lone, POLICY_VIOLATION);
+    assert_non_null(strstr(court_judge(&f->r, f->lone).evidence, "says alpine 3.19"));
+}
+
+static void an_image_of_no_layers_is_not_judged(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t empty = maker_image(&f->r.m, (const uint32_t[]){FLEET_NONE});
+
+    assert_outcome(f, empty, POLICY_UNJUDGED);
+    f->r.m.images[empty].parsed = PARSED_NOT;
+    assert_outcome(f, empty, POLICY_VIOLATION);
+}
+
 static void an_image_of_its_own_name_alone_still_has_an_unknown_base(void **state)
 {
     struct fixture *f = *state;
@@ -437,6 +490,9 @@ int main(void)
         T(an_exception_excuses_until_its_day_is_over),
         T(an_exception_from_one_rule_excuses_from_no_other),
         T(excused_from_a_rule_a_white_list_still_asks_for_one_that_accepts),
+        T(the_date_of_an_image_accepts_nothing_that_of_its_base_may),
+        T(a_version_is_its_number_or_what_answers_call_it),
+        T(an_image_of_no_layers_is_not_judged),
         T(a_rule_with_labels_holds_on_hosts_that_have_them_all),
         T(rules_and_exceptions_that_match_nothing_are_known),
         T(each_scope_that_occurs_has_one_number),

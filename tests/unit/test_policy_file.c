@@ -1,5 +1,7 @@
 #include "tests/support/unit.h"
 
+#include <unistd.h>
+
 #include "collector/rules/patterns.h"
 #include "collector/rules/policy_file.h"
 #include "common/cleanup.h"
@@ -197,6 +199,7 @@ static void modes_are_known_in_every_usual_spelling(void **state)
 }
 
 #define RULE(text) "mode: black list\nrules:\n  - name: x\n" text
+#define WHITE(text) "mode: white list\nrules:\n  - name: x\n" text
 #define EXCEPTION(text)                                                                            \
     "mode: black list\nrules: [{name: old, reject: {unknown: base}}]\n"                            \
     "exceptions:\n  - image: x:1\n" text
@@ -212,6 +215,9 @@ static void a_bad_file_names_the_place_and_what_was_expected(void **state)
         {"mode: whit list\n", "p.yaml:1:7: expected a mode: wild west, black list or white list, "
                               "found \"whit list\"; did you mean \"white list\"?"},
         {"mode: grey\n", "found \"grey\""},
+        {"mode: wild\n", "did you mean \"wild west\"?"},
+        {"mode: wld west\n", "did you mean \"wild west\"?"},
+        {"mode: black\n", "did you mean \"black list\"?"},
         {"mode: wild west\nrule: []\n", "p.yaml:2:1: \"rule\" is not known here; did you mean "
                                         "\"rules\"?"},
         {"mode: wild west\nmode: black list\n", "p.yaml:2:1: \"mode\" stands here twice"},
@@ -255,6 +261,42 @@ static void a_bad_file_names_the_place_and_what_was_expected(void **state)
 
     for (size_t i = 0; i < unit_count(cases); i++)
         assert_fails(parse(f, cases[i].text, &err), ERR_USAGE, cases[i].words);
+}
+
+static void a_white_list_accepts_nothing_by_its_age_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+
+    assert_fails(
+        parse(f, WHITE("    accept: {older-than: 1d}\n"), &err), ERR_USAGE,
+        "p.yaml:4:13: rule \"x\": an age alone accepts nothing: add what it is the age of, "
+        "as base: debian:12");
+    assert_ok(parse(f, WHITE("    accept: {older-than: 1d, family: debian}\n"), &err));
+    assert_ok(parse(f, WHITE("    accept: {older-than: 1d, unknown: declaration}\n"), &err));
+    assert_ok(parse(f, WHITE("    reject: {older-than: 1d}\n"), &err));
+    assert_ok(parse(f, RULE("    accept: {older-than: 1d}\n"), &err));
+}
+
+static void a_pipe_is_read_as_a_file_is(void **state)
+{
+    static const char text[] = "mode: black list\n";
+    struct fixture *f = *state;
+    char path[32];
+    int ends[2];
+    struct err err;
+
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], text, strlen(text)), strlen(text));
+    close(ends[1]);
+    snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
+    assert_ok(policy_read_stream(&f->policy, path, f->arena, &err));
+    close(ends[0]);
+    assert_int_equal(f->policy.mode, POLICY_BLACK_LIST);
+    assert_fails(policy_read_stream(&f->policy, "/dev/zero", f->arena, &err), ERR_LIMIT,
+                 "/dev/zero");
+    assert_fails(policy_read_stream(&f->policy, "/dev", f->arena, &err), ERR_CORRUPT,
+                 "/dev: not a regular file");
 }
 
 static void patterns_get_their_normal_form(void **state)
@@ -336,6 +378,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(modes_are_known_in_every_usual_spelling, setup, teardown),
         cmocka_unit_test_setup_teardown(a_bad_file_names_the_place_and_what_was_expected, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_white_list_accepts_nothing_by_its_age_alone, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_pipe_is_read_as_a_file_is, setup, teardown),
         cmocka_unit_test_setup_teardown(patterns_get_their_normal_form, setup, teardown),
         cmocka_unit_test_setup_teardown(repositories_are_patterns_without_a_tag, setup, teardown),
     };

@@ -432,6 +432,21 @@ static void explain_tells_each_rule_in_order_and_the_verdict_where_it_differs(vo
     assert_int_equal(number(a, "line", 0, "counts"), 1);
 }
 
+static void explain_shows_each_exception_once_as_it_is_written(void **state)
+{
+    struct answer *a;
+
+    (void)state;
+    a = ask(&report_policy_explain,
+            parse("mode: white list\n"
+                  "exceptions: [{image: debian, owner: a, reason: b, expires: 2000-01-01}, "
+                  "{image: \"*\", owner: a, reason: b, expires: 2000-01-01}]\n"),
+            SHOP);
+    assert_int_equal(sheet_of(a, "exceptions")->row_count, 2);
+    assert_string_equal(text(a, "exceptions", 0, "image"), "debian");
+    assert_string_equal(text(a, "exceptions", 1, "image"), "*");
+}
+
 /* ---- init ------------------------------------------------------------------------------------ */
 
 /* Writes the white list of today, reads it again, and checks the fleet by it. */
@@ -576,6 +591,7 @@ int main(void)
         T(a_fleet_whose_names_do_not_count_is_told_what_to_do),
         T(what_is_gone_and_hosts_that_are_retired_count_for_nothing),
         T(a_check_of_the_past_judges_what_was_there_then),
+        T(explain_shows_each_exception_once_as_it_is_written),
         T(explain_tells_each_rule_in_order_and_the_verdict_where_it_differs),
         T(a_fleet_passes_the_white_list_that_was_just_written_of_it),
         T(a_declared_base_that_nobody_holds_passes_todays_list_by_a_rule_of_its_own),

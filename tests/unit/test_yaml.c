@@ -86,6 +86,11 @@ static void what_hides_its_meaning_is_refused_where_it_stands(void **state)
     } cases[] = {
         {"a: &x 1\nb: *x\n", "p.yaml:1:4: an anchor"},
         {"base: *debian\n", "p.yaml:1:7: an alias"},
+        {"base: *\n", "p.yaml:1:7: an alias (*): write the value itself, or put it into quotes"},
+        {"base: *.example.com/base/*\n", "p.yaml:1:7: an alias (*)"},
+        {"a:\n- */x\n", "p.yaml:2:3: an alias (*)"},
+        {"a: [*/x]\n", "p.yaml:1:5: an alias (*)"},
+        {"ok: 1\na: \"b\nc: 1\nd: 1\n", "p.yaml:2:4: a quote that nothing closes"},
         {"a: !!int 1\n", "p.yaml:1:4: a tag"},
         {"- !x {}\n", "p.yaml:1:3: a tag"},
         {"a:\n  <<: {b: 1}\n", "p.yaml:2:3: a merge key"},
@@ -155,7 +160,12 @@ static void values_say_what_was_expected(void **state)
     size_t count;
     struct err err;
 
-    assert_ok(parse(f, "list: [a]\nempty:\nnone: []\nmap: {a: b}\ndigest: sha256:12\n", &err));
+    assert_ok(
+        parse(f,
+              "list: [a]\nempty:\nnone: []\nmap: {a: b}\ndigest: sha256:12\n"
+              "loud: sha256:ABCDABCDABCDABCDABCDABCDABCDABCDABCDABCDABCDABCDABCDABCDABCDABCD\n"
+              "blank: \" \"\n",
+              &err));
     root = f->yaml.root;
     assert_fails(yaml_text(&f->yaml, yaml_get(root, "list"), "a word", &text, &err), ERR_USAGE,
                  "p.yaml:1:7: expected a word, found a list");
@@ -169,6 +179,10 @@ static void values_say_what_was_expected(void **state)
                  "found a map");
     assert_fails(yaml_digest(&f->yaml, yaml_get(root, "digest"), &digest, &err), ERR_USAGE,
                  "p.yaml:5:9: expected a digest");
+    assert_fails(yaml_digest(&f->yaml, yaml_get(root, "loud"), &digest, &err), ERR_USAGE,
+                 "p.yaml:6:7: expected a digest in lower case");
+    assert_fails(yaml_text(&f->yaml, yaml_get(root, "blank"), "a word", &text, &err), ERR_USAGE,
+                 "p.yaml:7:8: expected a word, found only blanks");
     assert_fails(yaml_expect(&f->yaml, NULL, YAML_MAP, "a map", &err), ERR_USAGE, "p.yaml:1:1:");
 }
 
