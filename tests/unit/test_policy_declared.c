@@ -79,11 +79,15 @@ static void a_declaration_that_is_confirmed_vouches_for_those_that_are_not(void 
 static void a_rule_accepts_declarations_by_name_beside_one_that_accepts_the_line(void **state)
 {
     struct fixture *f = *state;
+    struct policy_rule *claims = court_rule(&f->r, "claims", true);
     struct policy_verdict v;
 
     court_declare(&f->r, f->shop, NOBODYS);
-    court_rule(&f->r, "claims", true)->unverified = true;
+    claims->unverified = true;
     assert_int_equal(outcome(f, f->shop), POLICY_VIOLATION); /* anybody can declare something */
+    f->r.m.images[f->debian].created_s = f->r.m.fleet.now_s - 1000;
+    claims->older_than_s = 500;
+    assert_int_equal(outcome(f, f->shop), POLICY_VIOLATION); /* however old its base is */
     accept_debian(f);
     v = court_judge(&f->r, f->shop);
     assert_int_equal(v.outcome, POLICY_ACCEPTED);
