@@ -105,8 +105,8 @@ static int refuse_several(const struct adding *x, const struct answer *a, const 
                    rows->name);
 }
 
-/* What nobody says whose word would do: a user's own name, and one that means something else by a
- * stronger word. The catalogue's word is taken for the operator's, so he has to give it. */
+/* A user's own name, and one that means something else by a stronger word, are left out: the
+ * catalogue is the operator's word, so he has to give it. */
 static int tell_weak(const struct adding *x, const struct answer *a, const struct rows *rows,
                      struct err *err)
 {
@@ -130,7 +130,7 @@ static int refuse_clashes(const struct adding *x, const struct answer *a, const 
     buf_init(&out, OFFERS_MAX);
     for (size_t i = rows->first; i < rows->end; i++)
         if (is_asked_for(x, a, i) && cells_of(a, i)[NAMES_CLASHES].number &&
-            offer(&out, a, i, err) != 0)
+            !cells_of(a, i)[NAMES_WEAK].number && offer(&out, a, i, err) != 0)
             return -1;
     if (out.len == 0)
         return 0;

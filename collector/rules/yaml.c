@@ -84,7 +84,7 @@ static const char *usual_mistake(const yaml_parser_t *p)
 
     if (strcmp(context, "while scanning an alias") == 0)
         return AN_ALIAS;
-    if (strcmp(context, "while scanning a quoted scalar") == 0 &&
+    if (strcmp(context, "while scanning a quoted scalar") == 0 && p->problem != NULL &&
         strcmp(p->problem, "found unexpected end of stream") == 0)
         return "a quote that nothing closes";
     return NULL;
