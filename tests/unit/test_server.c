@@ -2,9 +2,11 @@
 #include "tests/support/unit.h"
 
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 
 #include "collector/server/server.h"
+#include "common/log.h"
 #include "tests/support/collector_rig.h"
 
 static void a_stop_commits_what_is_queued(void **state)
@@ -221,6 +223,63 @@ static void a_probe_is_told_who_serves(void **state)
     host_leave(&h);
 }
 
+/* ---- surveys --------------------------------------------------------------------------------- */
+
+enum { SURVEY_EACH_MS = 5, SURVEYS_MS = 2500, SURVEYED_IMAGES = 100 };
+
+static void damage(const struct collector_rig *rig, const char *sql)
+{
+    sqlite3 *db;
+
+    assert_int_equal(sqlite3_open_v2(rig->db, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static size_t count_lines(const char *path, const char *words)
+{
+    FILE *file = fopen(path, "re");
+    char line[4096];
+    size_t found = 0;
+
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file) != NULL)
+        found += strstr(line, words) != NULL;
+    fclose(file);
+    return found;
+}
+
+/* It takes so long that there is none at every interval: between them the files are looked at,
+ * which goes well. */
+static void a_survey_that_fails_each_time_is_told_once(void **state)
+{
+    struct collector_rig *rig = *state;
+    char path[PATH_MAX];
+    struct rig_host h;
+    FILE *log;
+    uint64_t end;
+
+    log = fopen(tempdir_path(&rig->dir, "log", path), "we");
+    assert_non_null(log);
+    rig->options.survey_interval_ms = SURVEY_EACH_MS;
+    collector_start(rig);
+    host_join(&h, rig, "alpha", 1, 1);
+    host_inventory(&h, 1, rig_content(&h, 0, SURVEYED_IMAGES));
+    host_wait(&h, WIRE_ACKNOWLEDGEMENT);
+    host_leave(&h);
+    damage(rig, "UPDATE listing SET image_id = 1000000 WHERE id = (SELECT max(id) FROM listing)");
+    log_setup(fileno(log), LOG_WARN, LOG_TEXT);
+    while (count_lines(path, "survey-failed") == 0)
+        assert_true(collector_turn(rig));
+    end = uv_hrtime() + (uint64_t)SURVEYS_MS * 1000000;
+    while (uv_hrtime() < end)
+        assert_true(collector_turn(rig));
+    collector_stop(rig);
+    log_setup(STDERR_FILENO, LOG_ERROR, LOG_TEXT);
+    fclose(log);
+    assert_int_equal(count_lines(path, "survey-failed"), 1);
+}
+
 #define TEST(name)                                                                                 \
     cmocka_unit_test_setup_teardown(name, collector_rig_setup, collector_rig_teardown)
 
@@ -238,6 +297,7 @@ int main(void)
         TEST(a_second_collector_on_one_database_is_refused),
         TEST(a_silent_host_loses_its_stream),
         TEST(a_probe_is_told_who_serves),
+        TEST(a_survey_that_fails_each_time_is_told_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
