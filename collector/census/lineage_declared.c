@@ -101,6 +101,8 @@ static const struct lineage_holder *fits(const struct lineage_facts *l, uint32_t
 {
     const struct lineage_held *held = &l->known.of_key[key];
 
+    if (held->firm == 0)
+        return NULL;
     return highest_of(l, l->known.holders + held->first, held->firm, e, boundary, j, layers);
 }
 
