@@ -306,7 +306,7 @@ static int judge(struct policy_judge *j, uint32_t image, uint32_t scope, struct 
     bool rejected;
 
     *out = nothing_yet;
-    if (policy_is_no_image(&j->facts->f->images[image])) {
+    if (policy_is_unjudged(j, image)) {
         out->outcome = POLICY_UNJUDGED;
         out->evidence = policy_no_image;
         return 0;

@@ -51,16 +51,20 @@ static const char *tell(struct policy_judge *j, const struct fleet_evidence *e, 
 
 /* Anybody can write a manifest for another's image, and attest anything about a manifest. So an
  * annotation counts where a trusted store lists the image with that manifest, and provenance, of
- * which no signature was checked, not at all. Of a layer's content manifest one host may have told,
- * also where a second one confirmed all else. */
+ * which no signature was checked, not at all; a layer's content manifest as all else that is told
+ * of the layer. */
 static bool is_said_by_one_who_counts(const struct policy_judge *j, const struct fleet_evidence *e)
 {
-    if (e->source == EVIDENCE_PROVENANCE || e->source == EVIDENCE_CONTENT_MANIFEST)
+    const struct fleet *f = j->facts->f;
+
+    if (e->source == EVIDENCE_PROVENANCE)
         return false;
+    if (e->source == EVIDENCE_CONTENT_MANIFEST)
+        return policy_layer_counts(j, f->chains[f->images[e->image].chains[e->layers]].layer);
     if (e->source != EVIDENCE_ANNOTATION)
         return true;
     for (uint32_t i = 0; i < e->said.count; i++)
-        if (j->said_counts[j->facts->f->evidence_said[e->said.first + i]])
+        if (j->said_counts[f->evidence_said[e->said.first + i]])
             return true;
     return false;
 }
@@ -91,6 +95,11 @@ int policy_doubts_open(struct policy_judge *j, struct err *err)
                               j->arena, err);
 }
 
+bool policy_hears(const struct policy_judge *j, uint32_t evidence)
+{
+    return j->doubts == NULL || j->doubts->evidence[evidence];
+}
+
 /* ---- what comes of it ------------------------------------------------------------------------ */
 
 static bool names_a_base(const struct fleet_evidence *e)
@@ -98,25 +107,31 @@ static bool names_a_base(const struct fleet_evidence *e)
     return e->role == EVIDENCE_OF_BASE && (e->reference[0] != '\0' || !digest_is_zero(&e->digest));
 }
 
-/* The first row that nothing verifies; FLEET_NONE where there is none, or one is confirmed. */
-static uint32_t find_doubt(const struct policy_judge *j, uint32_t image)
+/* *found: the first row that nothing verifies; FLEET_NONE where there is none, or one is confirmed.
+ */
+static int find_doubt(const struct policy_judge *j, uint32_t image, uint32_t *found,
+                      struct err *err)
 {
     const struct fleet_run *run = &j->facts->f->images[image].evidence;
-    uint32_t found = FLEET_NONE;
 
+    *found = FLEET_NONE;
     for (uint32_t i = run->first; i < run->first + run->count; i++) {
         const struct fleet_evidence *e = &j->facts->f->evidence[i];
         enum lineage_outcome outcome;
 
         if (e->role != EVIDENCE_OF_BASE || e->source == EVIDENCE_HISTORY || !j->doubts->evidence[i])
             continue;
+        if (policy_go_on(j, err) != 0)
+            return -1;
         outcome = lineage_outcome_by(j->doubts->lineage, i);
-        if (outcome == OUTCOME_CONFIRMED)
-            return FLEET_NONE;
-        if (outcome == OUTCOME_UNVERIFIABLE && found == FLEET_NONE && names_a_base(e))
-            found = i;
+        if (outcome == OUTCOME_CONFIRMED) {
+            *found = FLEET_NONE;
+            return 0;
+        }
+        if (outcome == OUTCOME_UNVERIFIABLE && *found == FLEET_NONE && names_a_base(e))
+            *found = i;
     }
-    return found;
+    return 0;
 }
 
 int policy_doubt(struct policy_judge *j, uint32_t image, const char **out, struct err *err)
@@ -130,7 +145,8 @@ int policy_doubt(struct policy_judge *j, uint32_t image, const char **out, struc
         return 0;
     text = &j->doubts->texts[image];
     if (*text == NULL) {
-        found = find_doubt(j, image);
+        if (find_doubt(j, image, &found, err) != 0)
+            return -1;
         *text = no_doubt;
         if (found != FLEET_NONE) {
             why = lineage_why_by(j->doubts->lineage, found, j->arena, err);

@@ -161,7 +161,7 @@ bool policy_excepts(const struct policy_judge *j, const struct policy_exception 
     const struct fleet_run *run;
 
     *claim = NULL;
-    if (digest_eq(&j->excepted_ids[key.exception], &i->digest))
+    if (!digest_is_zero(&i->digest) && digest_eq(&j->excepted_ids[key.exception], &i->digest))
         return true;
     if (i->chain_count == 0)
         return false;

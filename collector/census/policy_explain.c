@@ -9,7 +9,7 @@ int policy_try_rule(struct policy_judge *j, uint32_t image, size_t rule, struct 
     bool seen;
 
     *out = (struct policy_step){.seen_as = ""};
-    if (policy_is_no_image(&j->facts->f->images[image])) {
+    if (policy_is_unjudged(j, image)) {
         out->why = policy_no_image;
         return 0;
     }

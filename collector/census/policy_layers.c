@@ -16,6 +16,11 @@ int policy_find_trusted(struct policy_judge *j, struct err *err)
     return 0;
 }
 
+bool policy_is_unjudged(const struct policy_judge *j, uint32_t image)
+{
+    return policy_is_no_image(&j->facts->f->images[image]) && j->image_counts[image];
+}
+
 bool policy_layer_counts(const struct policy_judge *j, uint32_t layer)
 {
     const struct fleet_layer *l;

@@ -145,6 +145,9 @@ void policy_thin_words(struct policy_judge *j);
 /* Finds out of whom it counts what they tell of layers and configs. */
 int policy_find_trusted(struct policy_judge *j, struct err *err);
 
+/* Whether there is nothing to judge, by what counts. */
+bool policy_is_unjudged(const struct policy_judge *j, uint32_t image);
+
 /* Whether it counts what is told of the layer (os-release, emptiness): two hosts told the same, or
  * one that is trusted to name. */
 bool policy_layer_counts(const struct policy_judge *j, uint32_t layer);
@@ -236,6 +239,8 @@ const char *policy_claim_text(struct policy_judge *j, const struct naming_claim 
 
 /* Gets ready to judge declarations, after policy_find_words(); nothing where nobody asks. */
 int policy_doubts_open(struct policy_judge *j, struct err *err);
+/* Whether what the row of evidence says counts; true where no rule asks for declarations. */
+bool policy_hears(const struct policy_judge *j, uint32_t evidence);
 
 /* Whether what the rule says of the unknown (its core build, its declaration) is so, and why not.
  */

@@ -208,7 +208,8 @@ static int add_declared(struct policy_judge *j, struct buf *b, const struct poli
     for (uint32_t i = 0; i < run->count; i++) {
         const struct fleet_evidence *e = &f->evidence[run->first + i];
 
-        if (e->role == EVIDENCE_OF_BASE && e->reference[0] != '\0')
+        if (e->role == EVIDENCE_OF_BASE && e->reference[0] != '\0' &&
+            policy_hears(j, run->first + i))
             return buf_printf(b, err, "; it declares %s, which is no proof", e->reference);
     }
     return 0;

@@ -62,13 +62,14 @@ static bool is_asked_for(const struct adding *x, const struct answer *a, size_t 
 static int offer(struct buf *out, const struct answer *a, size_t row, struct err *err)
 {
     const struct sheet_cell *cells = cells_of(a, row);
+    const char *name = cells[NAMES_NAME].text;
     char id[DIGEST_TEXT], hosts[COUNT_TEXT];
     size_t comment;
 
     digest_text(cells[NAMES_IMAGE].digest, id);
-    if (buf_add_str(out, "  layercensus catalogue add ", err) != 0 ||
-        shell_word(out, cells[NAMES_NAME].text, err) != 0 ||
-        buf_printf(out, err, "@%s --platform ", id) != 0 ||
+    name = arena_text(a->arena, name, strcspn(name, "@"), err); /* its digest gives way to the ID */
+    if (name == NULL || buf_add_str(out, "  layercensus catalogue add ", err) != 0 ||
+        shell_word(out, name, err) != 0 || buf_printf(out, err, "@%s --platform ", id) != 0 ||
         shell_word(out, cells[NAMES_PLATFORM].text, err) != 0)
         return -1;
     comment = out->len;

@@ -156,7 +156,7 @@ static int64_t count_pulled(const struct census *c, const char *pattern)
         count +=
             f->repo_digests[i].present &&
             imageref_repository(f->names[f->repo_digests[i].repository].normal, repository) == 0 &&
-            catalogue_matches(pattern, repository);
+            catalogue_matches_name(pattern, repository);
     return count;
 }
 

@@ -12,7 +12,7 @@
 struct names_found {
     size_t asked; /* index of the subject */
     bool exact;   /* the subject is a digest or ID: however weak the name is, it is meant */
-    bool given;   /* the subject says the name and a digest: it is the operator's word */
+    bool given;   /* the subject says the name and the image's ID: it is the operator's word */
     uint32_t image;
     const char *name, *platform;
     enum name_strength strength;

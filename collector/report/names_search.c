@@ -136,14 +136,14 @@ static const struct naming_claim *claim_of(const struct census *c, uint32_t chai
 }
 
 static int add(struct search *s, struct wanted *w, uint32_t image, const char *name,
-               struct err *err)
+               const struct naming_claim *claim, struct err *err)
 {
     const struct fleet_image *fi = &s->c->fleet.images[image];
     struct names_found *list;
     struct names_found k = {
         .asked = w->asked, .exact = w->want != WANT_NAME, .image = image, .name = name};
 
-    k.given = w->want == WANT_DIGEST;
+    k.given = claim == NULL && w->want == WANT_DIGEST;
     if (fi->chain_count == 0) {
         w->unread = true;
         w->artifact = w->artifact || policy_is_no_image(fi);
@@ -158,11 +158,22 @@ static int add(struct search *s, struct wanted *w, uint32_t image, const char *n
         return -1;
     if (w->want == WANT_DIGEST && w->name.tag[0] == '\0')
         k.digest = &w->name.digest; /* the one that the name ends with */
-    k.claim = claim_of(s->c, fi->chains[fi->chain_count - 1], k.name);
+    k.claim = claim;
     k.strength = k.claim != NULL ? k.claim->strength : NAME_SEEN;
     list[s->count++] = k;
     w->found = true;
     return 0;
+}
+
+/* By a name that the fleet has for it. */
+static int add_called(struct search *s, struct wanted *w, uint32_t image, const char *name,
+                      struct err *err)
+{
+    const struct fleet_image *i = &s->c->fleet.images[image];
+
+    return add(s, w, image, name,
+               i->chain_count > 0 ? claim_of(s->c, i->chains[i->chain_count - 1], name) : NULL,
+               err);
 }
 
 /* ---- by name --------------------------------------------------------------------------------- */
@@ -215,7 +226,7 @@ static int search_names(struct search *s, uint32_t image, struct err *err)
             continue;
         for (size_t i = have->wanted; (w = wanted_at(s, i, WANT_NAME, key)) != NULL; i++)
             if ((w->name.tag[0] == '\0' || strcmp(w->name.tag, have->tag) == 0) &&
-                add(s, w, image, have->text, err) != 0)
+                add_called(s, w, image, have->text, err) != 0)
                 return -1;
     }
     return 0;
@@ -223,9 +234,10 @@ static int search_names(struct search *s, uint32_t image, struct err *err)
 
 /* ---- by digest ------------------------------------------------------------------------------- */
 
-/* The operator says which: the name becomes the image's whatever the fleet calls it. */
+/* The operator says which: the name becomes the image's whatever the fleet calls it, if the digest
+ * is its own (`said` NULL). That a manifest or index is the image's somebody has said. */
 static int add_digest(struct search *s, uint32_t image, const struct digest *digest,
-                      struct err *err)
+                      const struct naming_claim *said, struct err *err)
 {
     char hex[DIGEST_HEX + 1], text[IMAGEREF_MAX + 1];
     struct wanted *w;
@@ -239,22 +251,46 @@ static int add_digest(struct search *s, uint32_t image, const struct digest *dig
         name.has_digest = name.tag[0] == '\0';
         imageref_text(&name, text);
         kept = arena_text(s->c->arena, text, strlen(text), err);
-        if (kept == NULL || add(s, w, image, kept, err) != 0)
+        if (kept == NULL || add(s, w, image, kept, said, err) != 0)
             return -1;
     }
     return 0;
 }
 
+/* Whose word it is that the image has the digest: as good as a name of it. */
+static const struct naming_claim *claim_by(const struct search *s, const struct fleet_said *said,
+                                           const struct fleet_said_digest *d, struct err *err)
+{
+    struct naming_claim *claim = arena_alloc(s->c->arena, sizeof(*claim), err);
+    bool is_firm = said->root.store != FLEET_NONE && !d->disproved;
+
+    if (claim != NULL)
+        *claim = (struct naming_claim){.strength = is_firm ? NAME_PULLED : NAME_SEEN,
+                                       .store = said->root.store != FLEET_NONE ? said->root.store
+                                                                               : said->user.store};
+    return claim;
+}
+
 static int search_digests(struct search *s, struct err *err)
 {
     const struct fleet *f = &s->c->fleet;
+    char hex[DIGEST_HEX + 1];
 
-    for (size_t i = 0; i < f->repo_digest_count; i++) {
-        const struct fleet_repo_digest *d = &f->repo_digests[i];
+    for (size_t i = 0; i < f->said_count; i++) {
+        const struct fleet_said *said = &f->said[i];
 
-        if (s->c->images[d->image].kind != IMAGE_ABSENT &&
-            add_digest(s, d->image, &d->digest, err) != 0)
-            return -1;
+        for (uint32_t n = 0;
+             s->c->images[said->image].kind != IMAGE_ABSENT && n < said->digests.count; n++) {
+            const struct fleet_said_digest *d = &f->said_digests[said->digests.first + n];
+            const struct naming_claim *claim;
+
+            digest_hex(&d->digest, hex);
+            if (wanted_at(s, first_wanted(s, WANT_DIGEST, hex), WANT_DIGEST, hex) == NULL)
+                continue;
+            claim = claim_by(s, said, d, err);
+            if (claim == NULL || add_digest(s, said->image, &d->digest, claim, err) != 0)
+                return -1;
+        }
     }
     return 0;
 }
@@ -267,7 +303,7 @@ static int add_names_of(struct search *s, struct wanted *w, uint32_t image, stru
     for (uint32_t n = 0; n < at->name_count; n++) {
         const char *name = s->called[at->names[n]].text;
 
-        if (name != NULL && add(s, w, image, name, err) != 0)
+        if (name != NULL && add_called(s, w, image, name, err) != 0)
             return -1;
     }
     return 0;
@@ -291,8 +327,8 @@ static int search_all(struct search *s, struct err *err)
 
     for (uint32_t i = 0; i < f->image_count; i++)
         if (s->c->images[i].kind != IMAGE_ABSENT &&
-            (search_names(s, i, err) != 0 || add_digest(s, i, &f->images[i].digest, err) != 0 ||
-             search_ids(s, i, err) != 0))
+            (search_names(s, i, err) != 0 ||
+             add_digest(s, i, &f->images[i].digest, NULL, err) != 0 || search_ids(s, i, err) != 0))
             return -1;
     return search_digests(s, err);
 }
@@ -348,22 +384,27 @@ static bool is_kept(const struct names_found *k, const struct names_found *first
     return k->exact || k->strength == first->strength || first->strength == NAME_CATALOGUE;
 }
 
-/* An image that a digest means in two ways is there once. */
-static void keep_strongest(struct search *s)
+/* An image that a digest means in several ways is there once, by the strongest word. */
+static int keep_strongest(struct search *s, struct err *err)
 {
     size_t kept = 0, first = 0;
+    size_t *place = arena_array(s->c->arena, s->c->fleet.image_count, sizeof(*place), err);
 
+    if (place == NULL)
+        return -1;
     qsort_r(s->list, s->count, sizeof(*s->list), by_name_then_strength, &s->c->fleet);
     for (size_t i = 0; i < s->count; i++) {
         const struct names_found k = s->list[i];
 
         if (kept == 0 || !same_place(&k, &s->list[first]))
             first = kept;
-        else if (k.image == s->list[kept - 1].image || !is_kept(&k, &s->list[first]))
+        else if (place[k.image] > first || !is_kept(&k, &s->list[first]))
             continue;
         s->list[kept++] = k;
+        place[k.image] = kept; /* one more than where it is */
     }
     s->count = kept;
+    return 0;
 }
 
 /* ---- their digests --------------------------------------------------------------------------- */
@@ -415,8 +456,8 @@ int names_search(struct names_found **out, size_t *count, struct census *c, stru
     if (read_subjects(&s, err) != 0 || read_all_called(&s, err) != 0 || search_all(&s, err) != 0 ||
         check_found(&s, err) != 0)
         return -1;
-    if (s.count > 0)
-        keep_strongest(&s);
+    if (s.count > 0 && keep_strongest(&s, err) != 0)
+        return -1;
     *out = s.list;
     *count = s.count;
     return find_digests(&s, err);

@@ -127,8 +127,18 @@ static int fill_model(const struct model *m, struct answer *a, struct err *err)
     return 0;
 }
 
+/* Whether more images stand on it, then whether it is on more hosts. */
+static bool is_wider(const struct fleet *f, const struct base *a, const struct base *b)
+{
+    if (a->standing != b->standing)
+        return a->standing > b->standing;
+    if (a->hosts != b->hosts)
+        return a->hosts > b->hosts;
+    return digest_cmp(&f->chains[a->chain].digest, &f->chains[b->chain].digest) < 0;
+}
+
 /* The core build that most images stand on; NULL where none has any. */
-static const struct base *widest_base(const struct bases *bases)
+static const struct base *widest_base(const struct fleet *f, const struct bases *bases)
 {
     const struct base *widest = NULL;
 
@@ -136,7 +146,7 @@ static const struct base *widest_base(const struct bases *bases)
         const struct base *b = &bases->list[i];
 
         if (b->kind != BASE_SCRATCH && b->standing > 0 &&
-            (widest == NULL || b->standing > widest->standing))
+            (widest == NULL || is_wider(f, b, widest)))
             widest = b;
     }
     return widest;
@@ -145,7 +155,7 @@ static const struct base *widest_base(const struct bases *bases)
 /* The sentences that answer what the product began with, as far as names and layers can. */
 static int add_sentences(struct census *c, const struct model *m, struct answer *a, struct err *err)
 {
-    const struct base *widest = widest_base(&c->bases);
+    const struct base *widest = widest_base(&c->fleet, &c->bases);
     char size[SIZE_TEXT], images[COUNT_TEXT], hosts[COUNT_TEXT];
     const char *name;
 

@@ -86,7 +86,8 @@ static bool has_subject(const struct evidence_statement *s, const struct digest 
     return false;
 }
 
-static void take_subjects(struct evidence_statement *out, const json_t *root)
+/* False where it names subjects, none of which can be read: it is about something else. */
+static bool take_subjects(struct evidence_statement *out, const json_t *root)
 {
     const json_t *list = json_arr(root, "subject");
     struct digest digest;
@@ -94,6 +95,7 @@ static void take_subjects(struct evidence_statement *out, const json_t *root)
     for (size_t i = 0; i < json_array_size(list) && out->subject_count < EVIDENCE_SUBJECTS_MAX; i++)
         if (read_sha256(json_array_get(list, i), &digest) && !has_subject(out, &digest))
             out->subjects[out->subject_count++] = digest;
+    return out->subject_count > 0 || json_array_size(list) == 0;
 }
 
 static const json_t *materials_of(const json_t *root)
@@ -145,8 +147,7 @@ int evidence_of_statement(struct evidence_statement *out, const uint8_t *data, s
         return 0;
     if (evidence_parse_json((const char *)data, len, &root, err) != 0)
         return -1;
-    if (!is_provenance(root))
+    if (!is_provenance(root) || !take_subjects(out, root))
         return 0;
-    take_subjects(out, root);
     return take_materials(&r, materials_of(root));
 }

@@ -1,15 +1,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collector/store/read_private.h"
+#include "collector/store/read_sift.h"
 #include "common/cleanup.h"
 
 enum { OF_CONFIGS, OF_MANIFESTS, MANIFESTS, ATTESTED, MATERIALS, ANYTHING };
 
-/* Rows of one image and source that layers give, the uppermost ones; that manifests give which one
- * store lists, the first by their words; and that all of these give. What a config gives has limits
- * of its own (evidence_parse.h). */
-enum { ROWS_OF_LAYERS = 64, ROWS_OF_STORE = 64, ROWS_MAX = 1024 };
+/* Rows of one image that layers give, the uppermost ones. What a config gives has limits of its own
+ * (evidence_parse.h), and manifests as well (read_sift.c). */
+enum { ROWS_OF_LAYERS = 64 };
 
 /* Whose manifests those are that say something is found here: joined in SQL, each row would cost a
  * search in two tables that do not fit a reader's cache. */
@@ -19,12 +18,13 @@ static const char *const sql[] = {
     [OF_MANIFESTS] = "SELECT manifest, source, reference, digest FROM manifest_evidence "
                      "ORDER BY manifest",
     [MANIFESTS] = "SELECT digest, config, layer_count FROM manifest",
-    [ATTESTED] = "SELECT in_index FROM attestation WHERE subject = ?",
+    [ATTESTED] = "SELECT DISTINCT in_index FROM attestation WHERE subject = ?",
     /* What the statements about one manifest say together: of one image in many indexes, built
      * again each time, only some. A statement that names nobody is about what it is attached to. */
     [MATERIALS] = "SELECT DISTINCT m.reference, m.digest FROM ("
                   " SELECT DISTINCT p.statement FROM attestation a"
-                  " CROSS JOIN provenance p ON p.manifest = a.manifest WHERE a.subject = ?1"
+                  " CROSS JOIN provenance p ON p.manifest = a.manifest WHERE a.subject = ?1 AND "
+                  "a.in_index = ?2"
                   " AND EXISTS (SELECT 1 FROM material m WHERE m.statement = p.statement)"
                   " AND (EXISTS (SELECT 1 FROM statement_subject t"
                   "  WHERE t.statement = p.statement AND t.subject = ?1)"
@@ -88,17 +88,11 @@ struct place {            /* of an image, or of what one is listed with */
     uint32_t said; /* that lists it so */
 };
 
-struct vouched {          /* a manifest of an image */
-    struct digest digest; /* first: by_digest() */
-    uint32_t image;
-    struct fleet_run said; /* who lists the image so, in vouchers */
-};
-
 struct places {
     struct reading *r;
     struct place *images;      /* by digest */
     struct place *listed;      /* what root lists an image with; by digest, then image */
-    struct vouched *manifests; /* by digest */
+    struct vouched *manifests; /* by digest, then indexes with statements */
     uint32_t *vouchers;        /* of one manifest each once */
     size_t image_count, manifest_count, listed_count, voucher_count;
 };
@@ -226,22 +220,25 @@ static int find_vouchers(struct places *p, struct vouched *m, struct err *err)
     return more;
 }
 
+static int keep_vouched(struct places *p, const struct vouched *m, struct err *err)
+{
+    struct vouched *list = read_room(p->r, p->manifests, p->manifest_count, sizeof(*list), err);
+
+    if (list == NULL)
+        return -1;
+    p->manifests = list;
+    list[p->manifest_count++] = *m;
+    return 0;
+}
+
 static int add_manifest(struct places *p, const struct digest *digest, uint32_t image,
                         struct err *err)
 {
     struct vouched m = {.digest = *digest, .image = image};
-    struct vouched *list;
 
     if (find_vouchers(p, &m, err) != 0)
         return -1;
-    if (m.said.count == 0)
-        return 0;
-    list = read_room(p->r, p->manifests, p->manifest_count, sizeof(*list), err);
-    if (list == NULL)
-        return -1;
-    p->manifests = list;
-    list[p->manifest_count++] = m;
-    return 0;
+    return m.said.count > 0 ? keep_vouched(p, &m, err) : 0;
 }
 
 /* Manifests of images that nobody lists are none here, nor such as have other layers. */
@@ -284,7 +281,7 @@ static int manifest_row(struct places *p, const struct stmt *st, struct err *err
     if (found == NULL)
         return 0;
     e.image = found->image;
-    e.said.first = (uint32_t)(found - p->manifests); /* until drop_doubles() */
+    e.said.first = (uint32_t)(found - p->manifests); /* until read_sift() */
     e.reference = share_reference(p->r, st, 2, err);
     if (e.reference == NULL || get_digest(st, 3, &e.digest, err) != 0)
         return -1;
@@ -302,23 +299,48 @@ static int read_manifest_rows(struct places *p, struct err *err)
     return more;
 }
 
-/* What statements say of one manifest's image. */
-static int read_materials_of(struct places *p, uint32_t index, struct err *err)
+/* What statements say that an index attests to a manifest; who lists the image with the index
+ * vouches for it. */
+static int read_materials(struct places *p, const struct vouched *by, const struct digest *subject,
+                          struct err *err)
 {
     AUTO(stmt_end) struct stmt st = stmt_use(p->r->store, STORE_SET_read_evidence, MATERIALS);
     int more;
 
-    stmt_digest(&st, &p->manifests[index].digest);
+    stmt_digest(&st, subject);
+    stmt_digest(&st, &by->digest);
     while ((more = stmt_row(&st, err)) > 0) {
-        struct fleet_evidence e = {.image = p->manifests[index].image,
+        struct fleet_evidence e = {.image = by->image,
                                    .source = EVIDENCE_PROVENANCE,
                                    .role = EVIDENCE_OF_BASE,
                                    .reference = share_reference(p->r, &st, 0, err),
                                    .layers = FLEET_UNKNOWN,
-                                   .said.first = index}; /* until drop_doubles() */
+                                   .said.first = p->manifest_count}; /* until read_sift() */
 
         if (e.reference == NULL || get_digest(&st, 1, &e.digest, err) != 0 ||
             add(p->r, &e, err) != 0)
+            return -1;
+    }
+    return more < 0 ? -1 : keep_vouched(p, by, err);
+}
+
+/* What is attested to a manifest, by indexes that its image is listed with: anybody can make one
+ * that attests to it. */
+static int read_materials_of(struct places *p, uint32_t index, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(p->r->store, STORE_SET_read_evidence, ATTESTED);
+    const struct digest subject = p->manifests[index].digest;
+    struct vouched by = {.image = p->manifests[index].image};
+    int more;
+
+    stmt_digest(&st, &subject);
+    while ((more = stmt_row(&st, err)) > 0) {
+        by.said = (struct fleet_run){(uint32_t)p->voucher_count, 0};
+        if (stmt_get_digest(&st, 0, &by.digest, err) != 0 ||
+            add_vouchers(p, &by.digest, by.image, err) != 0)
+            return -1;
+        by.said.count = (uint32_t)p->voucher_count - by.said.first;
+        if (by.said.count > 0 && read_materials(p, &by, &subject, err) != 0)
             return -1;
     }
     return more;
@@ -347,8 +369,8 @@ static int read_of_manifests(struct places *p, struct err *err)
     if (list_images(p, err) != 0 || list_listed(p, err) != 0 || list_manifests(p, err) != 0 ||
         (manifests && read_manifest_rows(p, err) != 0))
         return -1;
-    for (uint32_t i = 0; statements && i < p->manifest_count; i++)
-        if (read_materials_of(p, i, err) != 0)
+    for (uint32_t i = 0, of_images = p->manifest_count; statements && i < of_images; i++)
+        if (read_materials_of(p, i, err) != 0) /* puts indexes behind the manifests of images */
             return -1;
     return 0;
 }
@@ -400,125 +422,6 @@ static int read_of_layers(struct reading *r, struct err *err)
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
-static int by_image_then_source(const struct fleet_evidence *x, const struct fleet_evidence *y)
-{
-    if (x->image != y->image)
-        return x->image < y->image ? -1 : 1;
-    return (x->source > y->source) - (x->source < y->source);
-}
-
-/* What manifests and layers say has no order among itself but that of its words. */
-static int by_words(const void *a, const void *b)
-{
-    const struct fleet_evidence *x = a, *y = b;
-    int order = by_image_then_source(x, y);
-
-    if (order == 0)
-        order = strcmp(x->reference, y->reference);
-    if (order == 0)
-        order = digest_cmp(&x->digest, &y->digest);
-    return order != 0 ? order : (x->layers > y->layers) - (x->layers < y->layers);
-}
-
-/* ---- each once ------------------------------------------------------------------------------- */
-
-struct share {     /* of a store that lists an image with manifests */
-    uint32_t rows; /* of the image and source at hand that it vouches for */
-    uint32_t last; /* number of the last one of them */
-};
-
-struct sieve {
-    const struct places *p;
-    struct share *shares; /* by store */
-    size_t kept, first;   /* rows: of all, and where those of the image and source begin */
-};
-
-static struct share *share_of(const struct sieve *s, uint32_t said)
-{
-    return &s->shares[s->p->r->f->said[said].root.store];
-}
-
-/* Whether a store that lists the image with this manifest has room for one more row: nobody crowds
- * out what others list. */
-static bool has_room(const struct sieve *s, const struct vouched *m)
-{
-    if (s->kept - s->first >= ROWS_MAX)
-        return false;
-    for (uint32_t i = 0; i < m->said.count; i++)
-        if (share_of(s, s->p->vouchers[m->said.first + i])->rows < ROWS_OF_STORE)
-            return true;
-    return false;
-}
-
-/* Adds those who list the image with this manifest to them who vouch for the row that was kept
- * last, whose run of them is the last one. */
-static int vouch(const struct sieve *s, struct fleet_evidence *e, const struct vouched *m,
-                 struct err *err)
-{
-    struct fleet *f = s->p->r->f;
-
-    for (uint32_t i = 0; i < m->said.count; i++) {
-        uint32_t said = s->p->vouchers[m->said.first + i];
-        struct share *share = share_of(s, said);
-        uint32_t *list =
-            read_room(s->p->r, f->evidence_said, f->evidence_said_count, sizeof(*list), err);
-
-        if (list == NULL)
-            return -1;
-        f->evidence_said = list;
-        list[f->evidence_said_count] = said;
-        read_extend(&e->said, f->evidence_said_count++);
-        share->rows += share->last != s->kept;
-        share->last = (uint32_t)s->kept;
-    }
-    return 0;
-}
-
-/* Begins to count anew: the stores are those that vouch for the rows of before. */
-static void forget_kept(struct sieve *s, const struct fleet_evidence *list)
-{
-    const struct fleet *f = s->p->r->f;
-
-    for (size_t i = s->first; i < s->kept; i++)
-        for (uint32_t v = 0; v < list[i].said.count; v++)
-            share_of(s, f->evidence_said[list[i].said.first + v])->rows = 0;
-    s->first = s->kept;
-}
-
-static int sift(struct sieve *s, struct fleet_evidence *list, size_t index, struct err *err)
-{
-    const bool of_layer = list[index].source == EVIDENCE_CONTENT_MANIFEST;
-    const struct vouched *m = of_layer ? NULL : &s->p->manifests[list[index].said.first];
-
-    if (s->kept > s->first && by_image_then_source(&list[s->kept - 1], &list[index]) != 0)
-        forget_kept(s, list);
-    if (s->kept == s->first || by_words(&list[s->kept - 1], &list[index]) != 0) {
-        if (m != NULL && !has_room(s, m))
-            return 0;
-        list[s->kept] = list[index];
-        list[s->kept++].said = (struct fleet_run){0};
-    }
-    return m != NULL ? vouch(s, &list[s->kept - 1], m, err) : 0;
-}
-
-/* Several manifests of one image mostly say the same. */
-static int drop_doubles(const struct places *p, struct fleet_evidence *list, size_t *count,
-                        struct err *err)
-{
-    struct sieve s = {.p = p};
-
-    s.shares = arena_array(p->r->arena, p->r->f->store_count, sizeof(*s.shares), err);
-    if (s.shares == NULL)
-        return -1;
-    if (*count > 0)
-        qsort(list, *count, sizeof(*list), by_words);
-    for (size_t i = 0; i < *count; i++)
-        if (sift(&s, list, i, err) != 0)
-            return -1;
-    *count = s.kept;
-    return 0;
-}
-
 /* Two lists in the order of images, as one: the rows of configs keep the order that they have. */
 static int merge(struct reading *r, size_t of_configs, size_t of_others, struct err *err)
 {
@@ -532,7 +435,7 @@ static int merge(struct reading *r, size_t of_configs, size_t of_others, struct 
     f->evidence = all;
     f->evidence_count = of_configs + of_others;
     while (x < x_end || y < y_end) {
-        bool takes_x = y == y_end || (x < x_end && by_image_then_source(x, y) <= 0);
+        bool takes_x = y == y_end || (x < x_end && read_by_source(x, y) <= 0);
 
         *all++ = takes_x ? *x++ : *y++;
     }
@@ -551,7 +454,8 @@ int read_evidence(struct reading *r, struct err *err)
     if (read_of_manifests(&p, err) != 0 || read_of_layers(r, err) != 0)
         return -1;
     of_others = f->evidence_count - of_configs;
-    if (of_others > 0 && drop_doubles(&p, f->evidence + of_configs, &of_others, err) != 0)
+    if (of_others > 0 &&
+        read_sift(r, p.manifests, p.vouchers, f->evidence + of_configs, &of_others, err) != 0)
         return -1;
     if (of_others > 0 && merge(r, of_configs, of_others, err) != 0)
         return -1;

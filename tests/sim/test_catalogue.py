@@ -58,7 +58,7 @@ def make_fleet(path):
            repo_digests=[(HUB + "debian", digest("good"))])
     db.put(first, db.images["blank"], [HUB + "blank:1"])
     db.put(first, db.images["artifact"], [HUB + "artifact:1"])
-    db.put(user, db.images["mine"], [HUB + "mine:1"])
+    db.put(user, db.images["mine"], [HUB + "mine:1"], repo_digests=[(HUB + "debian", digest("claimed"))])
     db.put(first, db.images["one"], [HUB + "hostile:1"])
     db.put(second, db.images["two"], [HUB + "hostile:1"])
     db.put(first, db.images["odd"], [HUB + "odd:1"])
@@ -173,6 +173,10 @@ def check_weak(results, command):
     run = command.run("catalogue", "add", "registry.example.com/shop")
     results.check("a tag of root's is added, and told to be one", run.returncode == 0 and
                   "named by: tag on web-1" in run.stderr, run.stderr)
+    run = command.run("catalogue", "add", "debian:12@sha256:" + digest("claimed").hex())
+    results.check("that a manifest is an image's is not taken of a user's store either",
+                  run.returncode == 2 and "only seen in a store that its own user can write, on dev-1" in run.stderr
+                  and f"catalogue add {HUB}debian:12@{db_id('mine')} " in run.stderr, run.stderr)
     run = command.run("catalogue", "add", "mine:1@" + db_id("mine"))
     results.equal("with its digest a user's name is the operator's own word", run.returncode, 0)
     run = command.run("catalogue", "remove", "mine:1", "mine:1", "registry.example.com/shop")

@@ -116,7 +116,7 @@ static void a_white_list_rejects_what_no_rule_accepts(void **state)
 static void a_declaration_alone_accepts_nothing_on_a_white_list(void **state)
 {
     struct fixture *f = *state;
-    static struct fleet_evidence e = {.source = EVIDENCE_ANNOTATION,
+    static struct fleet_evidence e = {.source = EVIDENCE_LABEL,
                                       .role = EVIDENCE_OF_BASE,
                                       .reference = "docker.io/library/debian:12"};
 
@@ -128,6 +128,10 @@ static void a_declaration_alone_accepts_nothing_on_a_white_list(void **state)
     assert_outcome(f, f->lone, POLICY_VIOLATION);
     assert_non_null(strstr(court_judge(&f->r, f->lone).evidence,
                            "it declares docker.io/library/debian:12, which is no proof"));
+    e.source =
+        EVIDENCE_ANNOTATION; /* of a manifest that no trusted store lists: not its own word */
+    assert_outcome(f, f->lone, POLICY_VIOLATION);
+    assert_null(strstr(court_judge(&f->r, f->lone).evidence, "it declares"));
     court_rule(&f->r, "unknown", true)->unknown = true;
     assert_outcome(f, f->lone, POLICY_ACCEPTED);
 }
@@ -370,6 +374,17 @@ static void an_exception_excuses_until_its_day_is_over(void **state)
     assert_false(policy_exception_used(f->r.judge, 0));
 }
 
+/* An engine's ID is not looked at: it may be anything. */
+static void an_id_of_zeros_is_not_what_exceptions_by_name_have(void **state)
+{
+    struct fixture *f = *state;
+
+    court_except(&f->r, "docker.io/library/somebody-elses:1", "");
+    assert_outcome(f, f->lone, POLICY_VIOLATION);
+    f->r.m.images[f->lone].digest = (struct digest){{0}};
+    assert_outcome(f, f->lone, POLICY_VIOLATION);
+}
+
 static void an_exception_from_one_rule_excuses_from_no_other(void **state)
 {
     struct fixture *f = *state;
@@ -488,6 +503,7 @@ int main(void)
         T(origins_of_image_and_layers_count_where_a_trusted_store_tells_them),
         T(layers_that_hold_nothing_are_no_base),
         T(an_exception_excuses_until_its_day_is_over),
+        T(an_id_of_zeros_is_not_what_exceptions_by_name_have),
         T(an_exception_from_one_rule_excuses_from_no_other),
         T(excused_from_a_rule_a_white_list_still_asks_for_one_that_accepts),
         T(the_date_of_an_image_accepts_nothing_that_of_its_base_may),

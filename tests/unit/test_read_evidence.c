@@ -2,7 +2,7 @@
 
 #include "tests/support/read_rig.h"
 
-enum { USER = 1000, FORGED = 7, IN_INDEX = 8, LAYERS = 3 };
+enum { USER = 1000, FORGED = 7, IN_INDEX = 8, INDEX = 9, LAYERS = 3 };
 
 /* What manifests say of a base counts for an image where a store of root's lists it with them. */
 static struct read_rig rig;
@@ -115,18 +115,20 @@ static void write_statement(unsigned attestation, unsigned statement, const char
     rig_execute(&rig.db, sql);
 }
 
-/* Attestation 'A' is about manifest 'M' of APP. */
-static void write_attestation(unsigned attestation, unsigned about)
+/* Index 'M' has attestation 'A', which is about manifest 'M' of APP. */
+static void write_attestation_in(unsigned in_index, unsigned attestation, unsigned about)
 {
-    const struct digest manifest = rig_digest('A', attestation), subject = rig_digest('M', about);
-    char hex[DIGEST_HEX + 1], hex_subject[DIGEST_HEX + 1], sql[512];
+    const struct digest index = rig_digest('M', in_index), subject = rig_digest('M', about);
+    const struct digest manifest = rig_digest('A', attestation);
+    char hex_index[DIGEST_HEX + 1], hex[DIGEST_HEX + 1], hex_subject[DIGEST_HEX + 1], sql[512];
 
+    digest_hex(&index, hex_index);
     digest_hex(&manifest, hex);
     digest_hex(&subject, hex_subject);
     snprintf(sql, sizeof(sql),
              "INSERT INTO attestation (in_index, manifest, subject)"
-             " VALUES (randomblob(32), x'%s', x'%s')",
-             hex, hex_subject);
+             " VALUES (x'%s', x'%s', x'%s')",
+             hex_index, hex, hex_subject);
     rig_execute(&rig.db, sql);
 }
 
@@ -161,25 +163,28 @@ static const char *references_of_app(void)
 static void statements_tell_of_the_manifests_that_their_attestation_is_about(void **state)
 {
     (void)state;
+    read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", INDEX, 1005);
     read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", 1, 1010);
     write_manifest(1, LAYERS, "annotated");
     write_statement(1, 1, "b");
     write_statement(1, 2, "a");
     write_statement(2, 3, "of another attestation");
-    write_attestation(2, 9);
+    write_attestation_in(INDEX, 2, 9);
     assert_string_equal(references_of_app(), "annotated");
-    write_attestation(1, 1);
-    write_attestation(1, 1); /* in another index */
+    write_attestation_in(FORGED, 1, 1); /* an index that nobody lists the image with */
+    assert_string_equal(references_of_app(), "annotated");
+    write_attestation_in(INDEX, 1, 1);
     assert_string_equal(references_of_app(), "annotated a b");
 }
 
 static void a_statement_about_others_says_nothing(void **state)
 {
     (void)state;
+    read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", INDEX, 1005);
     read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", 1, 1010);
     write_manifest(1, LAYERS, "annotated");
     write_statement(1, 1, "a");
-    write_attestation(1, 1);
+    write_attestation_in(INDEX, 1, 1);
     write_subject(1, 9);
     assert_string_equal(references_of_app(), "annotated");
     write_subject(1, 1);
@@ -189,9 +194,10 @@ static void a_statement_about_others_says_nothing(void **state)
 static void of_many_statements_the_first_count(void **state)
 {
     (void)state;
+    read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", INDEX, 1005);
     read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", 1, 1010);
     write_manifest(1, LAYERS, "annotated");
-    write_attestation(1, 1);
+    write_attestation_in(INDEX, 1, 1);
     for (unsigned i = 1; i <= 20; i++) {
         char reference[32];
 
@@ -204,15 +210,15 @@ static void of_many_statements_the_first_count(void **state)
 static void of_many_rows_the_first_count(void **state)
 {
     (void)state;
-    for (unsigned i = 1; i <= 80; i++) {
+    for (unsigned i = 1; i <= 300; i++) {
         char reference[32];
 
         read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", i, 1010 + i);
         snprintf(reference, sizeof(reference), "base-%03u", i);
         write_manifest(i, LAYERS, reference);
     }
-    assert_int_equal(read_rows_of_app(), 64);
-    for (unsigned i = 0; i < 64; i++) {
+    assert_int_equal(read_rows_of_app(), 256);
+    for (unsigned i = 0; i < 256; i++) {
         char reference[32];
 
         snprintf(reference, sizeof(reference), "base-%03u", i + 1);
@@ -220,32 +226,56 @@ static void of_many_rows_the_first_count(void **state)
     }
 }
 
-static void nobody_crowds_out_what_another_store_lists(void **state)
+static void assert_zebra_is_last(size_t rows)
 {
     const struct fleet_evidence *last;
 
+    assert_int_equal(read_rows_of_app(), rows);
+    last = &rig.fleet.evidence[rows - 1];
+    assert_string_equal(last->reference, "zebra");
+    assert_int_equal(last->said.count, 1);
+}
+
+/* As many listings of `store` of web-1, each with a manifest of its own. */
+static void list_many(unsigned store, unsigned first, unsigned count)
+{
+    for (unsigned i = first; i < first + count; i++) {
+        char reference[32];
+
+        read_rig_report(&rig, rig.web, store, 0, APP, "app:1", i, 1010 + i);
+        snprintf(reference, sizeof(reference), "base-%04u", i);
+        write_manifest(i, LAYERS, reference);
+    }
+}
+
+static void nobody_crowds_out_what_another_host_lists(void **state)
+{
     (void)state;
     for (unsigned i = 1; i <= 80; i++) {
         read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", i, 1010 + i);
         write_manifest(i, LAYERS, i % 2 == 0 ? "a" : "b"); /* doubles take no room */
     }
-    for (unsigned i = 101; i <= 180; i++) {
-        char reference[32];
-
-        read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", i, 1010 + i);
-        snprintf(reference, sizeof(reference), "base-%03u", i);
-        write_manifest(i, LAYERS, reference);
-    }
-    read_rig_report(&rig, rig.build, 1, 0, APP, "app:1", 200, 1500);
+    for (unsigned store = 1; store <= 4; store++)
+        list_many(store, 1000 + 80 * store, 80);
+    read_rig_report(&rig, rig.build, 1, 0, APP, "app:1", 200, 2500);
     write_manifest(200, LAYERS, "zebra");
-    assert_int_equal(read_rows_of_app(), 65);
-    last = &rig.fleet.evidence[64];
+    assert_zebra_is_last(256 + 1); /* of one host, whatever its stores */
     assert_string_equal(rig.fleet.evidence[1].reference, "b");
     assert_int_equal(rig.fleet.evidence[1].said.count, 40);
-    assert_string_equal(last->reference, "zebra");
-    assert_int_equal(last->said.count, 1);
-    assert_int_equal(rig.fleet.said[rig.fleet.evidence_said[last->said.first]].root.store,
-                     rig.fleet.hosts[read_rig_host_index(&rig, "build-1")].stores.first);
+    assert_int_equal(
+        rig.fleet.said[rig.fleet.evidence_said[rig.fleet.evidence[256].said.first]].root.store,
+        rig.fleet.hosts[read_rig_host_index(&rig, "build-1")].stores.first);
+}
+
+/* The listing is known by who had it first. */
+static void nobody_crowds_out_what_he_was_the_first_to_list(void **state)
+{
+    (void)state;
+    read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", 200, 1005);
+    list_many(1, 101, 80);
+    read_rig_report(&rig, rig.build, 1, 0, APP, "app:1", 200, 1500);
+    write_manifest(200, LAYERS, "zebra");
+    assert_zebra_is_last(80 + 1);
 }
 
 int main(void)
@@ -261,7 +291,8 @@ int main(void)
         T(a_statement_about_others_says_nothing),
         T(of_many_statements_the_first_count),
         T(of_many_rows_the_first_count),
-        T(nobody_crowds_out_what_another_store_lists),
+        T(nobody_crowds_out_what_another_host_lists),
+        T(nobody_crowds_out_what_he_was_the_first_to_list),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
