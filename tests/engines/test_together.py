@@ -34,13 +34,14 @@ class Host:
         self.podman = Podman(world)
         self.mine = Podman(world, driver="vfs", user=user)
         self.layout = Layout(world)
+        self.fill()
         self.options = [
             "--docker-root", self.docker.root, "--docker-socket", self.docker.socket,
             "--containerd-root", self.containerd.root,
             "--containerd-socket", self.containerd.socket, "--storage-root", self.podman.root,
-            "--storage-root", self.mine.root, "--oci-layout", self.layout.root,
-            "--api-timeout", "1s"]
-        self.fill()
+            "--oci-layout", self.layout.root, "--api-timeout", "1s"]
+        if self.mine:
+            self.options += ["--storage-root", self.mine.root]
 
     def fill(self):
         for number, name in enumerate(self.pushed):

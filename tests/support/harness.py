@@ -73,6 +73,7 @@ class World:
     def __init__(self, name, build):
         self.dir = tempfile.mkdtemp(prefix=f"lc-{name}-")
         self.build = os.path.abspath(build)
+        self.programs = {}  # {name: path} of those that lie in the folder itself
         self.children = []
 
     def __enter__(self):
@@ -98,7 +99,16 @@ class World:
 
     def binary(self, name):
         folder = "agent" if name == "layercensus-agent" else "collector"
-        return os.path.join(self.build, folder, name)
+        return self.programs.get(name) or os.path.join(self.build, folder, name)
+
+    def open_to_all(self):
+        """Lets other users in, and run the programs, also where the checkout is root's alone."""
+        os.chmod(self.dir, 0o755)
+        for name in ("layercensus-agent", "layercensus-collector", "layercensus"):
+            copy = self.path(name)
+            shutil.copy(self.binary(name), copy)
+            os.chmod(copy, 0o755)
+            self.programs[name] = copy
 
     def start(self, log, argv, env=None):
         """Starts a process whose output goes to a log file in the world's folder."""
