@@ -30,30 +30,34 @@ static bool is_telling(const struct measured_copy *copy)
     return !copy->whole_tree && copy->state != MEASURED_UNSEEN;
 }
 
-/* The layer's copy at this chain in any store; where the chain is not here (any more), one of the
- * layer at another place. One that is not telling only where there is no other. */
+/* One that tells, rather in a store of root's, rather at the chain that is asked for. */
+static unsigned worth_of(const struct measured_store *s, const struct measured_copy *copy,
+                         const struct rec_measure_wanted *want)
+{
+    return (is_telling(copy) ? 4 : 0) + (measured_of_user(s) ? 0 : 2) +
+           (digest_eq(&copy->chain, &want->chain) ? 1 : 0);
+}
+
+/* The layer's best copy in any store, also where the chain is not here (any more). */
 static struct measured_copy *find_copy(struct measurer *m, const struct rec_measure_wanted *want,
                                        struct measured_store **store)
 {
-    struct measured_copy *other = NULL;
+    struct measured_copy *best = NULL;
 
     list_each (it, &m->stores) {
         struct measured_store *s = list_entry(it, struct measured_store, node);
-        struct measured_copy *copy = measured_find(s, &want->chain);
 
-        if (copy != NULL && is_telling(copy) && digest_eq(&copy->diff, &want->diff)) {
-            *store = s;
-            return copy;
-        }
-        for (size_t i = 0; (other == NULL || !is_telling(other)) && i < s->count; i++) {
-            copy = &s->copies[i];
-            if (!digest_eq(&copy->diff, &want->diff) || (other != NULL && !is_telling(copy)))
+        for (size_t i = 0; i < s->count; i++) {
+            struct measured_copy *copy = &s->copies[i];
+
+            if (!digest_eq(&copy->diff, &want->diff) ||
+                (best != NULL && worth_of(s, copy, want) <= worth_of(*store, best, want)))
                 continue;
-            other = copy;
+            best = copy;
             *store = s;
         }
     }
-    return other;
+    return best;
 }
 
 static void serve(struct measurer *m, const struct rec_measure_wanted *want)
@@ -78,7 +82,7 @@ static void serve(struct measurer *m, const struct rec_measure_wanted *want)
         if (measured_walk(s, (size_t)(copy - s->copies), &m->limits, NULL) != 0)
             return; /* stopping */
     if (copy->state == MEASURED_YES)
-        measurer_tell_facts(m, copy);
+        measurer_tell_facts(m, s, copy);
     else
         measurer_decline(m, &want->diff,
                          copy->state == MEASURED_MISSING

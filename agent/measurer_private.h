@@ -49,7 +49,8 @@ struct measurer {
 void measurer_tell_copies(struct measurer *m, struct measured_store *s, bool all);
 /* The last account, if there is one. */
 void measurer_tell_spaces(struct measurer *m, const struct measured_store *s);
-void measurer_tell_facts(struct measurer *m, const struct measured_copy *copy);
+void measurer_tell_facts(struct measurer *m, const struct measured_store *s,
+                         const struct measured_copy *copy);
 /* `reason` is a constant text. */
 void measurer_decline(struct measurer *m, const struct digest *diff, const char *reason);
 

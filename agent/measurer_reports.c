@@ -94,7 +94,8 @@ void measurer_decline(struct measurer *m, const struct digest *diff, const char 
     post(m, &r);
 }
 
-static void tell_facts(struct measurer *m, const struct measured_copy *copy)
+static void tell_facts(struct measurer *m, const struct measured_store *s,
+                       const struct measured_copy *copy)
 {
     AUTO(measurer_report_close) struct measurer_report *r = report_open(WIRE_LAYER_FACTS);
     struct rec_layer_facts *item = r != NULL ? arena_alloc(r->arena, sizeof(*item), NULL) : NULL;
@@ -109,6 +110,7 @@ static void tell_facts(struct measurer *m, const struct measured_copy *copy)
         .files = copy->files,
         .directories = copy->directories,
         .base_layers = copy->base_layers,
+        .of_user = measured_of_user(s),
         .os_release = arena_text(r->arena, os_release, strlen(os_release), NULL),
     };
     if (item->os_release == NULL)
@@ -124,10 +126,11 @@ static bool is_tellable(const struct measured_copy *copy)
     return copy->content_bytes <= REC_BYTES_MAX && copy->nominal_bytes <= REC_BYTES_MAX;
 }
 
-void measurer_tell_facts(struct measurer *m, const struct measured_copy *copy)
+void measurer_tell_facts(struct measurer *m, const struct measured_store *s,
+                         const struct measured_copy *copy)
 {
     if (is_tellable(copy))
-        tell_facts(m, copy);
+        tell_facts(m, s, copy);
     else
         measurer_decline(m, &copy->diff, "its files claim more bytes than a host can have");
 }

@@ -80,6 +80,11 @@ void measured_close(struct measured_store **pp)
     free(s);
 }
 
+bool measured_of_user(const struct measured_store *s)
+{
+    return s->reading->reading->content.store.owner != 0;
+}
+
 /* ---- measuring ------------------------------------------------------------------------------- */
 
 void measured_note(struct measured_copy *copy, const struct measure_result *result, bool missing)

@@ -45,6 +45,9 @@ struct measured_store {
 struct measured_store *measured_open(const struct inventory_store *from, struct err *err);
 void measured_close(struct measured_store **s);
 
+/* Whether another user than root owns it, and so can write into its layers. */
+bool measured_of_user(const struct measured_store *s);
+
 /* Takes a newer reading over: what was measured of chains that are still there stays. */
 int measured_update(struct measured_store *s, const struct inventory_store *from, struct err *err);
 

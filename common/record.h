@@ -324,6 +324,7 @@ struct rec_layer_facts {
     uint64_t directories;   /* with the root */
     const char *os_release; /* text of etc/os-release or usr/lib/os-release, "" none */
     uint32_t base_layers;   /* how many layers it says are below it (content manifests); 0 none */
+    bool of_user;           /* measured in a store that a user other than root owns */
 };
 
 /* One copy, measured. */

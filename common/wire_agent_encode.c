@@ -123,6 +123,7 @@ static int encode_layer_facts(struct arena *a, const struct wire_agent_msg *m, v
         out->facts[i]->directories = in->directories;
         out->facts[i]->os_release = (char *)in->os_release;
         out->facts[i]->base_layers = in->base_layers;
+        out->facts[i]->of_user = in->of_user;
     }
     return 0;
 }

@@ -58,6 +58,7 @@ static int decode_layer_fact(const Layercensus__V1__LayerFact *in, struct rec_la
         wire_at_most(in->base_layers, REC_BASE_LAYERS_MAX, "base_layers", err) != 0)
         return -1;
     out->base_layers = in->base_layers;
+    out->of_user = in->of_user;
     out->content_bytes = in->content_bytes;
     out->nominal_bytes = in->nominal_bytes;
     out->files = in->files;

@@ -66,6 +66,7 @@ struct fleet_layer {
     enum fleet_fact_state state;
     uint32_t said_by; /* reported: the host that says that it has an os-release, or no file;
                          FLEET_NONE */
+    bool of_user;     /* nobody told it from a store of root's, only from such of other users */
     int64_t content_bytes, nominal_bytes, files, directories;
     const char *os_release; /* text of the file, "" none, NULL not known */
     uint32_t base_layers; /* that it says lie below it (EVIDENCE_CONTENT_MANIFEST); 0 not said, and

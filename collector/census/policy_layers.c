@@ -28,6 +28,8 @@ bool policy_layer_counts(const struct policy_judge *j, uint32_t layer)
     if (layer == FLEET_NONE)
         return false;
     l = &j->facts->f->layers[layer];
+    if (l->of_user)
+        return false;
     return l->state == FACT_CONFIRMED ||
            (l->state == FACT_REPORTED && l->said_by != FLEET_NONE && j->host_counts[l->said_by]);
 }

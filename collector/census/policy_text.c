@@ -122,6 +122,14 @@ static bool core_fits(const struct policy_subject *s, const struct policy_rule *
            policy_has_version(&rule->versions, s->core->family, s->core->version, s->core->date_s);
 }
 
+static const char *whose_word(const struct policy_judge *j, uint32_t layer)
+{
+    if (policy_layer_counts(j, layer))
+        return "";
+    return j->facts->f->layers[layer].of_user ? ", as seen in a user's store only"
+                                              : ", on one host's word";
+}
+
 static int add_family(struct policy_judge *j, struct buf *b, const struct policy_subject *s,
                       const struct policy_rule *rule, bool seen, struct err *err)
 {
@@ -138,7 +146,7 @@ static int add_family(struct policy_judge *j, struct buf *b, const struct policy
         return os == NULL ? -1 : 0;
     return buf_printf(b, err, "the os-release of layer %.*s says %s %s%s", DIGEST_SHORT,
                       digest_hex(&j->facts->f->layers[layer].diff, hex), os->family, os->version,
-                      policy_layer_counts(j, layer) ? "" : ", on one host's word");
+                      whose_word(j, layer));
 }
 
 static int add_age(struct policy_judge *j, struct buf *b, const struct policy_subject *s,

@@ -235,7 +235,7 @@ static enum wants_outcome outcome_of_error(const struct err *err)
 
 static enum wants_outcome outcome_of_verdict(enum apply_verdict verdict, bool needs_confirmation)
 {
-    if (verdict == APPLY_LIE || verdict == APPLY_OLDER)
+    if (verdict == APPLY_LIE || verdict == APPLY_WEAKER || verdict == APPLY_DISPUTED)
         return WANTS_FAILED;
     return verdict == APPLY_TAKEN && needs_confirmation ? WANTS_CONFIRM : WANTS_DONE;
 }
@@ -243,12 +243,12 @@ static enum wants_outcome outcome_of_verdict(enum apply_verdict verdict, bool ne
 /* Tells the host, and the log, that it was not believed. */
 static void tell_verdict(struct session *s, enum apply_verdict verdict, const struct digest *digest)
 {
-    bool lie = verdict == APPLY_LIE;
+    bool lie = verdict == APPLY_LIE, disputed = verdict == APPLY_DISPUTED;
     const char *text = lie ? "the bytes do not have this digest: another host is asked"
-                           : "another host said something else: neither is believed";
+                           : "another host said something else: this is not believed";
     char subject[DIGEST_TEXT];
 
-    if (verdict != APPLY_LIE && verdict != APPLY_MISMATCH)
+    if (!lie && !disputed && verdict != APPLY_MISMATCH)
         return;
     digest_text(digest, subject);
     session_warn(s, lie ? "wrong-digest" : "mismatch", "subject", subject, text);

@@ -1,6 +1,7 @@
 #include "collector/store/admin.h"
 
 #include "collector/store/apply.h"
+#include "collector/store/apply_words.h"
 #include "collector/store/closing.h"
 #include "collector/store/place.h"
 #include "common/cleanup.h"
@@ -45,7 +46,7 @@ static int retire_next(struct store *s, const char *pattern, int64_t now_s, stru
     retire = stmt_use(s, STORE_SET_admin, HOST_RETIRE);
     stmt_int(&retire, now_s);
     stmt_int(&retire, stmt_get_int(&host, 0));
-    if (stmt_run(&retire, err) != 0)
+    if (stmt_run(&retire, err) != 0 || words_forget_host(s, stmt_get_int(&host, 0), err) != 0)
         return -1;
     return place_count_host(s, stmt_get_int(&host, 0), false, err) == 0 ? 1 : -1;
 }

@@ -85,9 +85,12 @@ enum apply_verdict {
     APPLY_CONFIRMED = 2, /* a second host said the same */
     APPLY_KNOWN = 3,     /* nothing new */
     APPLY_LIE = 4,       /* bytes do not have the digest: nothing stored, an event names the host */
-    APPLY_MISMATCH = 5,  /* two hosts differ: neither believed, an event names both */
-    APPLY_OLDER = 6,     /* cut by older rules than what one host said, or by such as nobody knows
-                            here (record.h, REC_REDACTION_RULES): no second opinion */
+    APPLY_MISMATCH = 5,  /* differs from what others said, and changes nothing; events say so */
+    APPLY_WEAKER = 6,    /* no second opinion: cut by older rules than what one host said, or by
+                            such as nobody knows here (record.h, REC_REDACTION_RULES); or facts of
+                            a user's store where others are of root's */
+    APPLY_DISPUTED = 7,  /* two hosts differ: neither is believed, events name both. A further host
+                            that holds it is asked; two with the same word settle it */
 };
 
 /* A whole document. Parses it (configs: image, chains, layers, history, labels; manifests: their
@@ -99,7 +102,9 @@ int apply_document(struct store *s, int64_t incarnation_id, enum rec_document_ki
                    const struct digest *digest, const uint8_t *data, size_t len, uint32_t rules,
                    uint32_t cuts, int64_t now_ms, enum apply_verdict *verdict, struct err *err);
 
-/* Facts of a layer that no image, no exception and no origin names are APPLY_KNOWN and not kept. */
+/* Facts of a layer that no image, no exception and no origin names are APPLY_KNOWN and not kept.
+ * What was measured in root's store displaces what nobody measured but in stores of other users,
+ * who can write into their layers, and is neither confirmed nor disputed by it. */
 int apply_layer_facts(struct store *s, int64_t incarnation_id, const struct rec_layer_facts *facts,
                       int64_t now_ms, enum apply_verdict *verdict, struct err *err);
 /* ERR_LIMIT when the store would have more than REC_COPIES_MAX. */

@@ -1,3 +1,5 @@
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "collector/store/apply.h"
@@ -5,26 +7,29 @@
 #include "collector/store/apply_event.h"
 #include "collector/store/apply_manifest.h"
 #include "collector/store/apply_provenance.h"
+#include "collector/store/apply_words.h"
 #include "collector/store/content.h"
 #include "collector/store/store_private.h"
 
 #define MS_PER_SECOND 1000
 
-/* Values of document.state. */
 enum {
-    DOCUMENT_NONE = 0, /* no row */
-    DOCUMENT_PROVEN = 1,
-    DOCUMENT_SAID = 2, /* redacted, by one host */
-    DOCUMENT_CONFIRMED = 3,
-    DOCUMENT_DISPUTED = 4,
+    DOCUMENT_GET,
+    DOCUMENT_HOSTS,
+    DOCUMENT_BYTES,
+    DOCUMENT_RECAST,
+    DOCUMENT_PUT,
+    DOCUMENT_CONFIRM,
 };
-
-enum { DOCUMENT_GET, DOCUMENT_RECAST, DOCUMENT_PUT, DOCUMENT_CONFIRM };
 
 static const char *const sql[] = {
     /* A manifest and an index of one digest are one document: what it is, its bytes say. */
     [DOCUMENT_GET] = "SELECT state, rules, cuts, incarnation_id, bytes = ?, kind FROM document "
                      "WHERE (kind = ?2 OR (?2 IN (2, 3) AND kind IN (2, 3))) AND digest = ?3",
+    /* Of who sends it, and of who said it first. */
+    [DOCUMENT_HOSTS] = "SELECT a.host_id, b.host_id FROM incarnation a "
+                       "LEFT JOIN incarnation b ON b.id = ?2 WHERE a.id = ?1",
+    [DOCUMENT_BYTES] = "SELECT bytes, cuts FROM document WHERE kind = ? AND digest = ?",
     [DOCUMENT_RECAST] = "UPDATE document SET kind = ? WHERE kind = ? AND digest = ?",
     [DOCUMENT_PUT] = "INSERT INTO document (kind, digest, state, rules, cuts, incarnation_id,"
                      " received_s, bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
@@ -53,9 +58,24 @@ struct incoming {
     int state; /* of the stored one */
     enum rec_document_kind stored_kind;
     int64_t by;
+    int64_t host_id;
+    bool by_same_host; /* however often that was set up anew */
     uint32_t stored_rules;
     bool same; /* it says what this one says */
 };
+
+static int load_hosts(struct incoming *in, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(in->store, STORE_SET_document, DOCUMENT_HOSTS);
+
+    stmt_int(&st, in->incarnation_id);
+    stmt_int(&st, in->by);
+    if (stmt_row(&st, err) < 0)
+        return -1;
+    in->host_id = stmt_get_int(&st, 0);
+    in->by_same_host = in->host_id == stmt_get_int(&st, 1);
+    return 0;
+}
 
 static int load_stored(struct incoming *in, struct err *err)
 {
@@ -131,7 +151,7 @@ static int withdraw_document(const struct incoming *in, struct err *err)
 }
 
 /* Who could still say something new about a config. */
-static int note_ask(const struct incoming *in, int state, struct err *err)
+static int note_ask(const struct incoming *in, int state, bool open, struct err *err)
 {
     int64_t image_id;
 
@@ -139,9 +159,8 @@ static int note_ask(const struct incoming *in, int state, struct err *err)
         return 0;
     if (content_image(in->store, in->digest, 0, in->now_ms / MS_PER_SECOND, &image_id, err) != 0)
         return -1;
-    return mirror_set_image_ask(
-        in->store->mirror, image_id,
-        state == DOCUMENT_SAID ? (uint32_t)in->incarnation_id : MIRROR_ASK_NOBODY, err);
+    return mirror_set_image_ask(in->store->mirror, image_id,
+                                words_ask_for_config(state, in->host_id, open), err);
 }
 
 /* Of two hosts' cut documents one may be a manifest and the other an index. */
@@ -157,11 +176,18 @@ static int recast(const struct incoming *in, struct err *err)
     return stmt_run(&st, err);
 }
 
-static int put(const struct incoming *in, int state, enum apply_verdict *verdict, struct err *err)
+static struct words_subject words_of(const struct incoming *in)
 {
+    return (struct words_subject){.kind = in->kind, .digest = in->digest};
+}
+
+/* In place of what was there, and was disputed perhaps. `by` says so. */
+static int put_as(const struct incoming *in, int state, int64_t by, struct err *err)
+{
+    struct words_subject subject = words_of(in);
     struct stmt st;
 
-    if (recast(in, err) != 0)
+    if (words_drop(in->store, &subject, err) != 0 || recast(in, err) != 0)
         return -1;
     st = stmt_use(in->store, STORE_SET_document, DOCUMENT_PUT);
     stmt_int(&st, in->kind);
@@ -169,26 +195,32 @@ static int put(const struct incoming *in, int state, enum apply_verdict *verdict
     stmt_int(&st, state);
     stmt_int(&st, in->rules);
     stmt_int(&st, in->cuts);
-    stmt_int(&st, in->incarnation_id);
+    stmt_int(&st, by);
     stmt_int(&st, in->now_ms / MS_PER_SECOND);
     stmt_blob(&st, in->data, in->len);
-    if (stmt_run(&st, err) != 0 || note_ask(in, state, err) != 0)
+    if (stmt_run(&st, err) != 0 || note_ask(in, state, true, err) != 0)
         return -1;
-    *verdict = APPLY_TAKEN;
     return read_document(in, err);
 }
 
-static int second_opinion(const struct incoming *in, int state, struct err *err)
+static int put(const struct incoming *in, int state, enum apply_verdict *verdict, struct err *err)
+{
+    *verdict = APPLY_TAKEN;
+    return put_as(in, state, in->incarnation_id, err);
+}
+
+static int second_opinion(const struct incoming *in, enum rec_document_kind kind, int state,
+                          struct err *err)
 {
     struct stmt st = stmt_use(in->store, STORE_SET_document, DOCUMENT_CONFIRM);
 
     stmt_int(&st, state);
     stmt_int(&st, in->incarnation_id);
-    stmt_int(&st, in->stored_kind);
+    stmt_int(&st, kind);
     stmt_digest(&st, in->digest);
     if (stmt_run(&st, err) != 0)
         return -1;
-    return note_ask(in, state, err);
+    return note_ask(in, state, true, err);
 }
 
 /* ---- bytes that were not cut: the digest proves them ----------------------------------------- */
@@ -213,25 +245,62 @@ static int tell_lie(const struct incoming *in, const struct digest *real, struct
 
 /* ---- redacted ones: two hosts must say the same ---------------------------------------------- */
 
-/* Tells of two hosts that differ. `settled`: two others agreed before, and stay believed. */
-static int dispute(const struct incoming *in, bool settled, enum apply_verdict *verdict,
-                   struct err *err)
+static int tell_pair(const struct incoming *in, const char *kind, const char *what, int64_t one,
+                     int64_t other, struct err *err)
 {
-    const char *what = settled ? "redacts the document otherwise than two others do"
-                               : "redacts the document otherwise: neither is believed";
-    char text[DIGEST_TEXT];
-    const char *subject = subject_of(in, text);
+    char subject[DIGEST_TEXT];
 
+    return apply_event_pair(in->store, kind, subject_of(in, subject), what, one, other, in->now_ms,
+                            err);
+}
+
+/* Two others agreed before, and stay believed. */
+static int differ(const struct incoming *in, enum apply_verdict *verdict, struct err *err)
+{
     *verdict = APPLY_MISMATCH;
-    if (apply_event_pair(in->store, "document-mismatch", subject, what, in->incarnation_id, in->by,
-                         in->now_ms, err) != 0)
+    return tell_pair(in, "document-mismatch", "redacts the document otherwise than two others do",
+                     in->incarnation_id, in->by, err);
+}
+
+/* Two hosts that cut by other rules do not dispute; so a word is the bytes and the cuts. */
+static struct digest word_of(const void *data, size_t len, uint32_t cuts)
+{
+    struct digest word = digest_of(data, len);
+    char text[DIGEST_TEXT + 16], hex[DIGEST_TEXT];
+
+    snprintf(text, sizeof(text), "%" PRIu32 " %s", cuts, digest_text(&word, hex));
+    return digest_of(text, strlen(text));
+}
+
+static int load_stored_word(const struct incoming *in, struct digest *out, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(in->store, STORE_SET_document, DOCUMENT_BYTES);
+    const void *bytes;
+    size_t len;
+
+    stmt_int(&st, in->stored_kind);
+    stmt_digest(&st, in->digest);
+    if (stmt_row(&st, err) < 0)
         return -1;
-    if (settled)
-        return 0;
-    if (apply_event_pair(in->store, "document-mismatch", subject, what, in->by, in->incarnation_id,
-                         in->now_ms, err) != 0)
-        return -1;
-    if (second_opinion(in, DOCUMENT_DISPUTED, err) != 0)
+    bytes = stmt_get_blob(&st, 0, &len);
+    *out = word_of(bytes, len, (uint32_t)stmt_get_int(&st, 1));
+    return 0;
+}
+
+static int begin_dispute(const struct incoming *in, enum apply_verdict *verdict, struct err *err)
+{
+    static const char what[] = "redacts the document otherwise: neither is believed";
+    struct digest one, other = word_of(in->data, in->len, in->cuts);
+    struct words_subject subject = words_of(in);
+    struct words_answer answer;
+
+    *verdict = APPLY_DISPUTED;
+    if (tell_pair(in, "document-mismatch", what, in->incarnation_id, in->by, err) != 0 ||
+        tell_pair(in, "document-mismatch", what, in->by, in->incarnation_id, err) != 0 ||
+        load_stored_word(in, &one, err) != 0 || words_drop(in->store, &subject, err) != 0 ||
+        words_say(in->store, &subject, in->by, &one, &answer, err) != 0 ||
+        words_say(in->store, &subject, in->incarnation_id, &other, &answer, err) != 0 ||
+        second_opinion(in, in->stored_kind, DOCUMENT_DISPUTED, err) != 0)
         return -1;
     return withdraw_document(in, err);
 }
@@ -239,7 +308,20 @@ static int dispute(const struct incoming *in, bool settled, enum apply_verdict *
 static int confirm(const struct incoming *in, enum apply_verdict *verdict, struct err *err)
 {
     *verdict = APPLY_CONFIRMED;
-    return second_opinion(in, DOCUMENT_CONFIRMED, err);
+    return second_opinion(in, in->stored_kind, DOCUMENT_CONFIRMED, err);
+}
+
+/* Another host said just this. */
+static int settle(const struct incoming *in, int64_t agrees, enum apply_verdict *verdict,
+                  struct err *err)
+{
+    *verdict = APPLY_CONFIRMED;
+    if (tell_pair(in, "document-settled",
+                  "redacts the document as another host does: both are believed",
+                  in->incarnation_id, agrees, err) != 0 ||
+        put_as(in, DOCUMENT_SAID, agrees, err) != 0)
+        return -1;
+    return second_opinion(in, in->kind, DOCUMENT_CONFIRMED, err);
 }
 
 /* Rules as they go before others: newer ones do. A version that is not known here is that of a
@@ -253,11 +335,9 @@ static uint32_t rank(uint32_t rules)
 /* Its words count from now on, and those of the host before it no more. */
 static int replace(const struct incoming *in, enum apply_verdict *verdict, struct err *err)
 {
-    char subject[DIGEST_TEXT];
-
-    if (apply_event_pair(in->store, "document-replaced", subject_of(in, subject),
-                         "redacts the document by rules that go before another host's",
-                         in->incarnation_id, in->by, in->now_ms, err) != 0)
+    if (tell_pair(in, "document-replaced",
+                  "redacts the document by rules that go before another host's", in->incarnation_id,
+                  in->by, err) != 0)
         return -1;
     return put(in, DOCUMENT_SAID, verdict, err);
 }
@@ -271,9 +351,32 @@ static int compare_said(const struct incoming *in, enum apply_verdict *verdict, 
     if (rank(in->rules) > rank(in->stored_rules))
         return replace(in, verdict, err);
     if (in->rules == in->stored_rules)
-        return dispute(in, false, verdict, err);
-    *verdict = APPLY_OLDER;
+        return begin_dispute(in, verdict, err);
+    *verdict = APPLY_WEAKER;
     return 0;
+}
+
+/* A further host's. */
+static int say_in_dispute(const struct incoming *in, enum apply_verdict *verdict, struct err *err)
+{
+    struct digest word = word_of(in->data, in->len, in->cuts);
+    struct words_subject subject = words_of(in);
+    struct words_answer answer;
+
+    if (rank(in->rules) > rank(in->stored_rules))
+        return replace(in, verdict, err);
+    if (in->rules != in->stored_rules) {
+        *verdict = APPLY_WEAKER;
+        return 0;
+    }
+    if (words_say(in->store, &subject, in->incarnation_id, &word, &answer, err) != 0)
+        return -1;
+    if (answer.first)
+        return put(in, DOCUMENT_SAID, verdict, err);
+    if (answer.agrees != 0)
+        return settle(in, answer.agrees, verdict, err);
+    *verdict = answer.full ? APPLY_MISMATCH : APPLY_DISPUTED;
+    return note_ask(in, DOCUMENT_DISPUTED, !answer.full, err);
 }
 
 static int take_redacted(const struct incoming *in, enum apply_verdict *verdict, struct err *err)
@@ -283,14 +386,16 @@ static int take_redacted(const struct incoming *in, enum apply_verdict *verdict,
     case DOCUMENT_NONE:
         return put(in, DOCUMENT_SAID, verdict, err);
     case DOCUMENT_SAID:
-        if (in->by != in->incarnation_id)
+        if (!in->by_same_host)
             return compare_said(in, verdict, err);
         return in->same ? 0 : put(in, DOCUMENT_SAID, verdict, err);
     case DOCUMENT_CONFIRMED:
         if (in->same || in->rules != in->stored_rules)
             return 0;
-        return dispute(in, true, verdict, err);
-    default: /* proven needs no redacted form; disputed ones wait for a proof */
+        return differ(in, verdict, err);
+    case DOCUMENT_DISPUTED:
+        return say_in_dispute(in, verdict, err);
+    default: /* proven needs no redacted form */
         return 0;
     }
 }
@@ -336,7 +441,7 @@ int apply_document(struct store *s, int64_t incarnation_id, enum rec_document_ki
     }
     if (arena_open(&arena, MANIFEST_ARENA_BYTES, err) != 0 ||
         (kind == REC_DOC_MANIFEST && parse_manifest(&in, &manifest, arena, err) != 0) ||
-        load_stored(&in, err) != 0)
+        load_stored(&in, err) != 0 || load_hosts(&in, err) != 0)
         return -1;
     return rules == 0 ? take_whole(&in, verdict, err) : take_redacted(&in, verdict, err);
 }

@@ -1,20 +1,23 @@
+#include <inttypes.h>
 #include <string.h>
 
 #include "collector/store/apply.h"
 #include "collector/store/apply_event.h"
+#include "collector/store/apply_words.h"
 #include "collector/store/store_private.h"
+#include "common/buf.h"
 
-/* Values of layer.fact_state. */
-enum { FACTS_UNKNOWN = 0, FACTS_SAID = 1, FACTS_CONFIRMED = 2, FACTS_DISPUTED = 3 };
-
-enum { FACTS_GET, FACTS_PUT, FACTS_CONFIRM, FACTS_DISPUTE };
+enum { FACTS_GET, FACTS_HOST, FACTS_PUT, FACTS_CONFIRM, FACTS_DISPUTE };
 
 static const char *const sql[] = {
-    [FACTS_GET] = "SELECT id, fact_state, fact_incarnation, content_bytes, nominal_bytes, files,"
-                  " directories, os_release, base_layers FROM layer WHERE diff = ?",
+    [FACTS_GET] = "SELECT l.id, fact_state, fact_incarnation, content_bytes, nominal_bytes, files,"
+                  " directories, os_release, base_layers, fact_of_user, i.host_id FROM layer l "
+                  "LEFT JOIN incarnation i ON i.id = l.fact_incarnation WHERE l.diff = ?",
+    [FACTS_HOST] = "SELECT host_id FROM incarnation WHERE id = ?",
     [FACTS_PUT] = "UPDATE layer SET fact_state = 1, content_bytes = ?, nominal_bytes = ?,"
                   " files = ?, directories = ?, os_release = ?, base_layers = ?,"
-                  " fact_incarnation = ? WHERE id = ?",
+                  " fact_incarnation = ?, fact_of_user = ?, confirm_incarnation = NULL "
+                  "WHERE id = ?",
     [FACTS_CONFIRM] = "UPDATE layer SET fact_state = 2, confirm_incarnation = ?1, "
                       "base_layers = CASE WHEN base_layers = ?2 THEN ?2 END WHERE id = ?3",
     [FACTS_DISPUTE] = "UPDATE layer SET fact_state = 3, content_bytes = NULL, nominal_bytes = NULL,"
@@ -23,48 +26,101 @@ static const char *const sql[] = {
 };
 const struct store_sql store_sql_facts = STORE_SQL(sql);
 
-struct stored {
+/* Facts that a host tells, with what is stored of the layer. */
+struct telling {
+    struct store *store;
+    int64_t incarnation_id, host_id;
+    const struct rec_layer_facts *facts;
+    int64_t now_ms;
+
     int64_t layer_id;
     int state;
-    int64_t by;
-    int64_t base_layers; /* 0 not said */
-    bool same;           /* but for base_layers */
+    int64_t by, by_host;        /* who said first what stands there, or is disputed */
+    bool of_user;               /* so did nobody from a store of root's */
+    struct rec_layer_facts was; /* os_release "" */
+    struct digest was_word;
+    bool same; /* but for base_layers */
 };
 
 /* Agents of before do not say how many layers the base has: that contradicts nobody, and confirms
  * nothing. */
-static bool contradicts_base(const struct stored *was, uint32_t told)
+static bool contradicts_base(const struct telling *t)
 {
-    return was->base_layers != 0 && told != 0 && was->base_layers != told;
+    uint32_t told = t->facts->base_layers;
+
+    return t->was.base_layers != 0 && told != 0 && t->was.base_layers != told;
 }
 
-/* 1 the layer is known, 0 not, -1. */
-static int load_stored(struct store *s, const struct rec_layer_facts *f, struct stored *out,
-                       struct err *err)
+/* All of it as one digest, so that two can be compared when the facts themselves are gone. */
+static int word_of(const struct rec_layer_facts *f, const char *os_release, struct digest *out,
+                   struct err *err)
 {
-    AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_facts, FACTS_GET);
+    AUTO(buf_close) struct buf text;
+
+    buf_init(&text, 2 * REC_OS_RELEASE_BYTES);
+    if (buf_printf(&text, err, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu32 "\n%s",
+                   f->content_bytes, f->nominal_bytes, f->files, f->directories, f->base_layers,
+                   os_release) != 0)
+        return -1;
+    *out = digest_of(text.data, text.len);
+    return 0;
+}
+
+static bool says_the_same(const struct rec_layer_facts *a, const struct rec_layer_facts *b)
+{
+    return a->content_bytes == b->content_bytes && a->nominal_bytes == b->nominal_bytes &&
+           a->files == b->files && a->directories == b->directories;
+}
+
+/* 1 there is such a layer, 0 not, -1. */
+static int load_layer(struct telling *t, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(t->store, STORE_SET_facts, FACTS_GET);
     int found;
 
-    stmt_digest(&st, &f->diff);
+    stmt_digest(&st, &t->facts->diff);
     found = stmt_row(&st, err);
     if (found <= 0)
         return found;
-    out->layer_id = stmt_get_int(&st, 0);
-    out->state = (int)stmt_get_int(&st, 1);
-    out->by = stmt_get_int(&st, 2);
-    out->same = stmt_get_int(&st, 3) == (int64_t)f->content_bytes &&
-                stmt_get_int(&st, 4) == (int64_t)f->nominal_bytes &&
-                stmt_get_int(&st, 5) == (int64_t)f->files &&
-                stmt_get_int(&st, 6) == (int64_t)f->directories &&
-                strcmp(stmt_get_text(&st, 7), f->os_release) == 0;
-    out->base_layers = stmt_get_int(&st, 8);
-    return 1;
+    t->layer_id = stmt_get_int(&st, 0);
+    t->state = (int)stmt_get_int(&st, 1);
+    t->by = stmt_get_int(&st, 2);
+    t->was = (struct rec_layer_facts){.content_bytes = (uint64_t)stmt_get_int(&st, 3),
+                                      .nominal_bytes = (uint64_t)stmt_get_int(&st, 4),
+                                      .files = (uint64_t)stmt_get_int(&st, 5),
+                                      .directories = (uint64_t)stmt_get_int(&st, 6),
+                                      .base_layers = (uint32_t)stmt_get_int(&st, 8)};
+    t->of_user = stmt_get_int(&st, 9) != 0;
+    t->by_host = stmt_get_int(&st, 10);
+    t->same = says_the_same(&t->was, t->facts) &&
+              strcmp(stmt_get_text(&st, 7), t->facts->os_release) == 0;
+    return word_of(&t->was, stmt_get_text(&st, 7), &t->was_word, err) == 0 ? 1 : -1;
 }
 
-static int put(struct store *s, int64_t incarnation_id, const struct rec_layer_facts *f,
-               int64_t layer_id, struct err *err)
+static int load_host(struct telling *t, struct err *err)
 {
-    struct stmt st = stmt_use(s, STORE_SET_facts, FACTS_PUT);
+    AUTO(stmt_end) struct stmt st = stmt_use(t->store, STORE_SET_facts, FACTS_HOST);
+
+    stmt_int(&st, t->incarnation_id);
+    if (stmt_row(&st, err) < 0)
+        return -1;
+    t->host_id = stmt_get_int(&st, 0);
+    return 0;
+}
+
+/* ---- what becomes of the layer's row --------------------------------------------------------- */
+
+static int ask(const struct telling *t, int state, bool open, struct err *err)
+{
+    uint32_t whom = words_ask_for_facts(state, t->facts->of_user, t->host_id, open);
+
+    return mirror_set_layer_ask(t->store->mirror, t->layer_id, whom, err);
+}
+
+static int put_as(const struct telling *t, int64_t incarnation_id, struct err *err)
+{
+    struct stmt st = stmt_use(t->store, STORE_SET_facts, FACTS_PUT);
+    const struct rec_layer_facts *f = t->facts;
 
     stmt_int(&st, (int64_t)f->content_bytes);
     stmt_int(&st, (int64_t)f->nominal_bytes);
@@ -73,82 +129,172 @@ static int put(struct store *s, int64_t incarnation_id, const struct rec_layer_f
     stmt_text(&st, f->os_release);
     stmt_int_if(&st, f->base_layers > 0, f->base_layers);
     stmt_int(&st, incarnation_id);
-    stmt_int(&st, layer_id);
-    if (stmt_run(&st, err) != 0)
-        return -1;
-    return mirror_set_layer_ask(s->mirror, layer_id, (uint32_t)incarnation_id, err);
+    stmt_int(&st, f->of_user);
+    stmt_int(&st, t->layer_id);
+    return stmt_run(&st, err);
 }
 
-static int settle(struct store *s, int index, int64_t incarnation_id,
-                  const struct rec_layer_facts *f, int64_t layer_id, struct err *err)
+static int put(const struct telling *t, enum apply_verdict *verdict, struct err *err)
 {
-    struct stmt st = stmt_use(s, STORE_SET_facts, index);
-
-    stmt_int(&st, incarnation_id);
-    if (index == FACTS_CONFIRM)
-        stmt_int_if(&st, f->base_layers > 0, f->base_layers);
-    stmt_int(&st, layer_id);
-    if (stmt_run(&st, err) != 0)
-        return -1;
-    return mirror_set_layer_ask(s->mirror, layer_id, MIRROR_ASK_NOBODY, err);
+    *verdict = APPLY_TAKEN;
+    return put_as(t, t->incarnation_id, err) == 0 ? ask(t, FACTS_SAID, false, err) : -1;
 }
 
-static int tell_mismatch(struct store *s, int64_t incarnation_id, const struct stored *was,
-                         const struct rec_layer_facts *f, int64_t now_ms, struct err *err)
+static int confirm(const struct telling *t, enum apply_verdict *verdict, struct err *err)
 {
-    bool settled = was->state == FACTS_CONFIRMED;
+    struct stmt st = stmt_use(t->store, STORE_SET_facts, FACTS_CONFIRM);
+    uint32_t base_layers = t->facts->base_layers;
+
+    *verdict = APPLY_CONFIRMED;
+    stmt_int(&st, t->incarnation_id);
+    stmt_int_if(&st, base_layers > 0, base_layers);
+    stmt_int(&st, t->layer_id);
+    return stmt_run(&st, err) == 0 ? ask(t, FACTS_CONFIRMED, false, err) : -1;
+}
+
+static int dispute(const struct telling *t, struct err *err)
+{
+    struct stmt st = stmt_use(t->store, STORE_SET_facts, FACTS_DISPUTE);
+
+    stmt_int(&st, t->incarnation_id);
+    stmt_int(&st, t->layer_id);
+    return stmt_run(&st, err) == 0 ? ask(t, FACTS_DISPUTED, true, err) : -1;
+}
+
+/* ---- two hosts ------------------------------------------------------------------------------- */
+
+static int tell_pair(const struct telling *t, const char *kind, const char *what, int64_t one,
+                     int64_t other, struct err *err)
+{
     char subject[DIGEST_TEXT];
-    const char *what = settled ? "measures the layer otherwise than two others do"
-                               : "measures the layer otherwise: neither is believed";
 
-    digest_text(&f->diff, subject);
-    if (apply_event_pair(s, "facts-mismatch", subject, what, incarnation_id, was->by, now_ms,
-                         err) != 0)
-        return -1;
-    return settled ? 0
-                   : apply_event_pair(s, "facts-mismatch", subject, what, was->by, incarnation_id,
-                                      now_ms, err);
+    return apply_event_pair(t->store, kind, digest_text(&t->facts->diff, subject), what, one, other,
+                            t->now_ms, err);
 }
+
+static int begin_dispute(const struct telling *t, enum apply_verdict *verdict, struct err *err)
+{
+    static const char what[] = "measures the layer otherwise: neither is believed";
+    struct words_subject subject = {.digest = &t->facts->diff};
+    struct words_answer answer;
+    struct digest word;
+
+    *verdict = APPLY_DISPUTED;
+    if (word_of(t->facts, t->facts->os_release, &word, err) != 0 ||
+        tell_pair(t, "facts-mismatch", what, t->incarnation_id, t->by, err) != 0 ||
+        tell_pair(t, "facts-mismatch", what, t->by, t->incarnation_id, err) != 0 ||
+        words_drop(t->store, &subject, err) != 0 ||
+        words_say(t->store, &subject, t->by, &t->was_word, &answer, err) != 0 ||
+        words_say(t->store, &subject, t->incarnation_id, &word, &answer, err) != 0)
+        return -1;
+    return dispute(t, err);
+}
+
+/* Another host said just this. */
+static int settle(const struct telling *t, int64_t agrees, enum apply_verdict *verdict,
+                  struct err *err)
+{
+    if (tell_pair(t, "facts-settled", "measures the layer as another host does: both are believed",
+                  t->incarnation_id, agrees, err) != 0 ||
+        put_as(t, agrees, err) != 0)
+        return -1;
+    return confirm(t, verdict, err);
+}
+
+static int say_in_dispute(const struct telling *t, enum apply_verdict *verdict, struct err *err)
+{
+    struct words_subject subject = {.digest = &t->facts->diff};
+    struct words_answer answer;
+    struct digest word;
+
+    if (word_of(t->facts, t->facts->os_release, &word, err) != 0 ||
+        words_say(t->store, &subject, t->incarnation_id, &word, &answer, err) != 0)
+        return -1;
+    *verdict = answer.full ? APPLY_MISMATCH : APPLY_DISPUTED;
+    if (answer.agrees == 0 && !answer.first)
+        return ask(t, FACTS_DISPUTED, !answer.full, err);
+    if (words_drop(t->store, &subject, err) != 0)
+        return -1;
+    return answer.first ? put(t, verdict, err) : settle(t, answer.agrees, verdict, err);
+}
+
+/* ---- of one user's store and of root's ------------------------------------------------------- */
+
+/* Root's word on what nobody told from a store of root's. */
+static int displace(const struct telling *t, enum apply_verdict *verdict, struct err *err)
+{
+    static const char what[] =
+        "measures the layer in root's store, and otherwise than another host "
+        "in a user's: root's counts";
+    struct words_subject subject = {.digest = &t->facts->diff};
+
+    if (words_drop(t->store, &subject, err) != 0 ||
+        ((!t->same || contradicts_base(t)) &&
+         tell_pair(t, "facts-replaced", what, t->incarnation_id, t->by, err) != 0))
+        return -1;
+    return put(t, verdict, err);
+}
+
+/* A user's word on what was told from root's. Disputed facts are not here to be compared with. */
+static int pass_over(const struct telling *t, enum apply_verdict *verdict, struct err *err)
+{
+    static const char what[] = "measures the layer in a user's store, and otherwise than another "
+                               "host in root's: root's counts";
+
+    *verdict = APPLY_WEAKER;
+    if (t->state == FACTS_DISPUTED || (t->same && !contradicts_base(t)))
+        return 0;
+    return tell_pair(t, "facts-mismatch", what, t->incarnation_id, t->by, err);
+}
+
+/* ---- by what is known ------------------------------------------------------------------------ */
 
 /* The host's own words once more: it may have measured again. */
-static int say_again(struct store *s, int64_t incarnation_id, const struct stored *was,
-                     const struct rec_layer_facts *facts, enum apply_verdict *verdict,
-                     struct err *err)
+static int say_again(const struct telling *t, enum apply_verdict *verdict, struct err *err)
 {
-    if (was->same && was->base_layers == facts->base_layers)
+    return t->same && t->was.base_layers == t->facts->base_layers ? 0 : put(t, verdict, err);
+}
+
+static int compare_said(const struct telling *t, enum apply_verdict *verdict, struct err *err)
+{
+    if (t->by_host == t->host_id)
+        return say_again(t, verdict, err);
+    return t->same && !contradicts_base(t) ? confirm(t, verdict, err)
+                                           : begin_dispute(t, verdict, err);
+}
+
+static int compare_confirmed(const struct telling *t, enum apply_verdict *verdict, struct err *err)
+{
+    if (t->same && !contradicts_base(t))
         return 0;
-    *verdict = APPLY_TAKEN;
-    return put(s, incarnation_id, facts, was->layer_id, err);
+    *verdict = APPLY_MISMATCH;
+    return tell_pair(t, "facts-mismatch", "measures the layer otherwise than two others do",
+                     t->incarnation_id, t->by, err);
+}
+
+static int compare(const struct telling *t, enum apply_verdict *verdict, struct err *err)
+{
+    if (t->of_user && !t->facts->of_user)
+        return displace(t, verdict, err);
+    if (t->facts->of_user && !t->of_user)
+        return pass_over(t, verdict, err);
+    if (t->state == FACTS_SAID)
+        return compare_said(t, verdict, err);
+    return t->state == FACTS_CONFIRMED ? compare_confirmed(t, verdict, err)
+                                       : say_in_dispute(t, verdict, err);
 }
 
 int apply_layer_facts(struct store *s, int64_t incarnation_id, const struct rec_layer_facts *facts,
                       int64_t now_ms, enum apply_verdict *verdict, struct err *err)
 {
-    struct stored was = {0};
-    int found = load_stored(s, facts, &was, err);
+    struct telling t = {
+        .store = s, .incarnation_id = incarnation_id, .facts = facts, .now_ms = now_ms};
+    int found = load_layer(&t, err);
 
-    if (found < 0)
-        return -1;
     *verdict = APPLY_KNOWN;
-    /* Nobody asked for a layer that nothing names. */
-    if (found == 0 || was.state == FACTS_DISPUTED)
-        return 0;
-    if (was.state == FACTS_UNKNOWN) {
-        *verdict = APPLY_TAKEN;
-        return put(s, incarnation_id, facts, was.layer_id, err);
-    }
-    if (was.state == FACTS_SAID && was.by == incarnation_id)
-        return say_again(s, incarnation_id, &was, facts, verdict, err);
-    if (was.same && !contradicts_base(&was, facts->base_layers)) {
-        if (was.state == FACTS_CONFIRMED)
-            return 0;
-        *verdict = APPLY_CONFIRMED;
-        return settle(s, FACTS_CONFIRM, incarnation_id, facts, was.layer_id, err);
-    }
-    *verdict = APPLY_MISMATCH;
-    if (tell_mismatch(s, incarnation_id, &was, facts, now_ms, err) != 0)
+    if (found <= 0) /* nobody asked for a layer that nothing names */
+        return found;
+    if (load_host(&t, err) != 0)
         return -1;
-    return was.state == FACTS_CONFIRMED
-               ? 0
-               : settle(s, FACTS_DISPUTE, incarnation_id, facts, was.layer_id, err);
+    return t.state == FACTS_UNKNOWN ? put(&t, verdict, err) : compare(&t, verdict, err);
 }

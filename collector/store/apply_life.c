@@ -1,4 +1,5 @@
 #include "collector/store/apply.h"
+#include "collector/store/apply_words.h"
 #include "collector/store/closing.h"
 #include "collector/store/place.h"
 
@@ -111,7 +112,7 @@ static int retire(struct store *s, int64_t host_id, int64_t now_s, struct err *e
 
     stmt_int(&st, now_s);
     stmt_int(&st, host_id);
-    if (stmt_run(&st, err) != 0)
+    if (stmt_run(&st, err) != 0 || words_forget_host(s, host_id, err) != 0)
         return -1;
     return place_count_host(s, host_id, false, err);
 }

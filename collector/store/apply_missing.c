@@ -1,8 +1,21 @@
 #include "collector/store/apply.h"
+#include "collector/store/apply_words.h"
 #include "collector/store/statements.h"
 #include "collector/store/store_private.h"
 
 enum { STORES, DOCUMENTS, LAYERS, MANIFESTS };
+
+#define DOCUMENT_SAID_BY "(SELECT host_id FROM incarnation WHERE id = d.incarnation_id)"
+#define FACTS_SAID_BY "(SELECT host_id FROM incarnation WHERE id = l.fact_incarnation)"
+
+/* Whether the host ?3 may have a word in a dispute that settles it. */
+#define MAY_SETTLE(kind, digest)                                                                   \
+    "(SELECT count(*) < 8 AND NOT coalesce(max(x.host_id = ?3), 0) FROM disputed_word x"           \
+    " WHERE x.kind = " kind " AND x.digest = " digest ")"
+#define CONFIG_MAY_SETTLE MAY_SETTLE("1", "i.digest")
+#define MANIFEST_MAY_SETTLE MAY_SETTLE("w.kind", "w.digest")
+#define FACTS_MAY_SETTLE MAY_SETTLE("0", "l.diff")
+_Static_assert(WORDS_MAX == 8, "as in MAY_SETTLE");
 
 /* All start from the host's own rows and go on by keys only. */
 static const char *const sql[] = {
@@ -13,24 +26,28 @@ static const char *const sql[] = {
                   "JOIN image i ON i.id = l.image_id "
                   "LEFT JOIN document d ON d.kind = 1 AND d.digest = i.digest "
                   "WHERE s.incarnation_id = ?1 AND s.gone_s IS NULL "
-                  "AND (d.state IS NULL OR (d.state = 2 AND d.incarnation_id <> ?1)) LIMIT ?2",
+                  "AND (d.state IS NULL OR (d.state = 2 AND " DOCUMENT_SAID_BY " <> ?3)"
+                  " OR (d.state = 4 AND " CONFIG_MAY_SETTLE ")) LIMIT ?2",
     /* The distinct chains first: images share most of theirs. A chain that is missing on the disk
      * cannot be measured there. */
     [LAYERS] =
-        "WITH held (chain_id, layer_id) AS ("
-        " SELECT DISTINCT ic.chain_id, NULL FROM store s"
+        "WITH held (chain_id, layer_id, of_user) AS ("
+        " SELECT DISTINCT ic.chain_id, NULL, s.owner <> 0 FROM store s"
         " JOIN presence p ON p.store_id = s.id AND p.gone_s IS NULL"
         " JOIN listing li ON li.id = p.listing_id AND li.unpacked = 1"
         " JOIN image_chain ic ON ic.image_id = li.image_id"
         " WHERE s.incarnation_id = ?1 AND s.gone_s IS NULL"
         "  AND NOT EXISTS (SELECT 1 FROM exception e WHERE e.store_id = s.id AND e.chain_id = "
         "ic.chain_id AND e.kind = 2)"
-        " UNION ALL SELECT e.chain_id, e.layer_id FROM store s"
+        " UNION ALL SELECT e.chain_id, e.layer_id, s.owner <> 0 FROM store s"
         " JOIN exception e ON e.store_id = s.id AND e.kind = 1"
         " WHERE s.incarnation_id = ?1 AND s.gone_s IS NULL) "
         "SELECT l.diff, c.digest, l.fact_state FROM held h JOIN chain c ON c.id = h.chain_id "
         "JOIN layer l ON l.id = coalesce(h.layer_id, c.layer_id) "
-        "WHERE l.fact_state = 0 OR (l.fact_state = 1 AND l.fact_incarnation <> ?1) "
+        "WHERE l.fact_state = 0"
+        " OR (l.fact_of_user > h.of_user)"
+        " OR (l.fact_of_user = h.of_user AND ((l.fact_state = 1 AND " FACTS_SAID_BY " <> ?3)"
+        "  OR (l.fact_state = 3 AND " FACTS_MAY_SETTLE "))) "
         "GROUP BY l.id LIMIT ?2",
     /* Of one listing: what its repo digests name, and its image where that is a manifest's ID.
      * Then, of the attestations that its indexes list, those about its own manifests, each with its
@@ -43,24 +60,27 @@ static const char *const sql[] = {
                   "  SELECT DISTINCT a.manifest FROM named n"
                   "  CROSS JOIN attestation a ON a.in_index = n.digest"
                   "  WHERE a.subject IN (SELECT digest FROM named)) "
-                  "SELECT w.digest, d.incarnation_id, w.kind FROM "
+                  "SELECT w.digest, iif(d.state = 2, " DOCUMENT_SAID_BY ", 0), w.kind,"
+                  " d.state IS NOT NULL FROM "
                   "(SELECT digest, 2 AS kind, 3 AS or_kind FROM named"
                   " UNION SELECT manifest, 2, 3 FROM attested"
                   " UNION SELECT p.statement, 4, 4 FROM attested a"
                   " CROSS JOIN provenance p ON p.manifest = a.manifest) w "
                   "LEFT JOIN document d ON d.kind IN (w.kind, w.or_kind) AND d.digest = w.digest "
-                  "WHERE d.state IS NULL OR d.state = 2",
+                  "WHERE d.state IS NULL OR d.state = 2"
+                  " OR (d.state = 4 AND " MANIFEST_MAY_SETTLE ")",
 };
 const struct store_sql store_sql_missing = STORE_SQL(sql);
 
-static int load_documents(struct store *s, const struct apply_look *look, struct apply_missing *out,
-                          struct err *err)
+static int load_documents(struct store *s, const struct apply_look *look, uint32_t host,
+                          struct apply_missing *out, struct err *err)
 {
     AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_missing, DOCUMENTS);
     int more;
 
     stmt_int(&st, look->incarnation_id);
     stmt_int(&st, (int64_t)look->most);
+    stmt_int(&st, host);
     while ((more = stmt_row(&st, err)) > 0 && out->document_count < look->most) {
         struct rec_wanted *w = &out->documents[out->document_count];
 
@@ -73,14 +93,15 @@ static int load_documents(struct store *s, const struct apply_look *look, struct
     return more < 0 ? -1 : 0;
 }
 
-static int load_layers(struct store *s, const struct apply_look *look, struct apply_missing *out,
-                       struct err *err)
+static int load_layers(struct store *s, const struct apply_look *look, uint32_t host,
+                       struct apply_missing *out, struct err *err)
 {
     AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_missing, LAYERS);
     int more;
 
     stmt_int(&st, look->incarnation_id);
     stmt_int(&st, (int64_t)look->most);
+    stmt_int(&st, host);
     while ((more = stmt_row(&st, err)) > 0 && out->layer_count < look->most) {
         struct rec_measure_wanted *w = &out->layers[out->layer_count];
 
@@ -111,6 +132,7 @@ static bool is_settled(const struct mirror *m, const struct mirror_store *held, 
 /* What is found, and where it began among the documents. */
 struct manifests {
     const struct apply_look *look;
+    uint32_t host;
     struct apply_missing *out;
     size_t first;
 };
@@ -131,16 +153,18 @@ static int load_manifests_of(struct store *s, uint32_t listing, struct manifests
     int more;
 
     stmt_int(&st, listing);
+    stmt_null(&st);
+    stmt_int(&st, f->host);
     while ((more = stmt_row(&st, err)) > 0 && has_room(f)) {
         struct rec_wanted *w = &out->documents[out->document_count];
 
         known = false;
-        if (stmt_get_int(&st, 1) == f->look->incarnation_id) /* its own word: others confirm it */
+        if (stmt_get_int(&st, 1) == f->host) /* its own word: others confirm it */
             continue;
         w->kind = (enum rec_document_kind)stmt_get_int(&st, 2);
         if (stmt_get_digest(&st, 0, &w->digest, err) != 0)
             return -1;
-        out->document_confirms[out->document_count++] = !stmt_is_null(&st, 1);
+        out->document_confirms[out->document_count++] = stmt_get_int(&st, 3) != 0;
     }
     if (more < 0)
         return -1;
@@ -171,11 +195,11 @@ static int load_manifests_in(struct store *s, int64_t store_id, struct manifests
     return mirror_set_asked(s->mirror, store_id, asked, anew ? f->look->now_s : held->asked_s, err);
 }
 
-static int load_manifests(struct store *s, const struct apply_look *look, struct arena *arena,
-                          struct apply_missing *out, struct err *err)
+static int load_manifests(struct store *s, const struct apply_look *look, uint32_t host,
+                          struct arena *arena, struct apply_missing *out, struct err *err)
 {
     AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_missing, STORES);
-    struct manifests found = {.look = look, .out = out, .first = out->document_count};
+    struct manifests found = {.look = look, .host = host, .out = out, .first = out->document_count};
     int more;
 
     stmt_int(&st, look->incarnation_id);
@@ -189,35 +213,44 @@ static int load_manifests(struct store *s, const struct apply_look *look, struct
 /* ---- whether there is anything to ask for, from memory alone -----------------------------------
  */
 
-static bool asked(uint32_t ask, int64_t incarnation_id)
+static bool asks_config(uint32_t whom, const struct mirror_store *s)
 {
-    return ask != MIRROR_ASK_NOBODY && ask != incarnation_id;
+    return whom != MIRROR_ASK_NOBODY && whom != s->host;
 }
 
-static bool listing_asks(const struct mirror *m, uint32_t listing, int64_t incarnation_id)
+static bool asks_facts(uint32_t whom, const struct mirror_store *s)
+{
+    if (whom == MIRROR_ASK_NOBODY || whom == MIRROR_ASK_ANYBODY)
+        return whom == MIRROR_ASK_ANYBODY;
+    if ((whom & MIRROR_ASK_USERS) != 0 && whom != (MIRROR_ASK_USERS | s->host))
+        return true;
+    return s->owner == 0 && whom != s->host;
+}
+
+static bool listing_asks(const struct mirror *m, uint32_t listing, const struct mirror_store *s)
 {
     const struct mirror_listing *l = mirror_listing(m, listing);
     const struct mirror_image *image = mirror_image(m, l->image);
 
-    if (l->by_config && asked(image->ask, incarnation_id))
+    if (l->by_config && asks_config(image->ask, s))
         return true;
     for (uint32_t i = 0; l->unpacked && i < image->chain_count; i++) {
         uint32_t layer = mirror_chain(m, image->chains[i])->layer;
 
-        if (layer != 0 && asked(mirror_layer(m, layer)->ask, incarnation_id))
+        if (layer != 0 && asks_facts(mirror_layer(m, layer)->ask, s))
             return true;
     }
     return false;
 }
 
-static bool store_asks(const struct mirror *m, int64_t store_id, int64_t incarnation_id)
+static bool store_asks(const struct mirror *m, int64_t store_id)
 {
     const struct mirror_store *s = mirror_store(m, store_id);
 
     if (s->exception_count > 0) /* the tables decide */
         return true;
     for (uint32_t i = 0; i < s->listing_count; i++)
-        if (listing_asks(m, s->listings[i], incarnation_id))
+        if (listing_asks(m, s->listings[i], s))
             return true;
     return false;
 }
@@ -236,6 +269,7 @@ static bool store_asks_manifests(const struct mirror *m, int64_t store_id,
 
 /* What may be missing. */
 struct lack {
+    uint32_t host;
     bool content, manifests;
 };
 
@@ -249,7 +283,8 @@ static int find_lack(struct store *s, const struct apply_look *look, struct lack
     while ((more = stmt_row(&st, err)) > 0) {
         int64_t id = stmt_get_int(&st, 0);
 
-        out->content = out->content || store_asks(s->mirror, id, look->incarnation_id);
+        out->host = mirror_store(s->mirror, id)->host;
+        out->content = out->content || store_asks(s->mirror, id);
         out->manifests = out->manifests ||
                          (stmt_get_int(&st, 1) != 0 && store_asks_manifests(s->mirror, id, look));
     }
@@ -275,8 +310,8 @@ int apply_missing(struct store *s, const struct apply_look *look, struct arena *
     if (out->documents == NULL || out->document_confirms == NULL || out->layers == NULL ||
         out->layer_confirms == NULL)
         return -1;
-    if (lack.content &&
-        (load_documents(s, look, out, err) != 0 || load_layers(s, look, out, err) != 0))
+    if (lack.content && (load_documents(s, look, lack.host, out, err) != 0 ||
+                         load_layers(s, look, lack.host, out, err) != 0))
         return -1;
-    return lack.manifests ? load_manifests(s, look, arena, out, err) : 0;
+    return lack.manifests ? load_manifests(s, look, lack.host, arena, out, err) : 0;
 }

@@ -15,6 +15,7 @@ enum {
     TWO_INCARNATIONS,
     FACTS,
     OPINIONS,
+    WORDS,
     RULE_COUNT,
     TABLES = RULE_COUNT,
     WHOLE_FILE,
@@ -55,6 +56,12 @@ static const char *const sql[] = {
                  "lower(hex(digest)), state, iif(confirm_incarnation IS NULL, 'no', 'a')) "
                  "FROM document WHERE (state IN (3, 4)) <> (confirm_incarnation IS NOT NULL) "
                  "OR (state = 1) <> (rules = 0)",
+    [WORDS] =
+        "SELECT printf('disputed_word: %s of kind %d is not disputed', lower(hex(digest)), kind)"
+        " FROM disputed_word w GROUP BY kind, digest HAVING NOT iif(kind = 0,"
+        " EXISTS (SELECT 1 FROM layer l WHERE l.diff = w.digest AND l.fact_state = 3),"
+        " EXISTS (SELECT 1 FROM document d WHERE d.digest = w.digest AND d.state = 4"
+        "  AND d.kind IN (w.kind, iif(w.kind = 2, 3, w.kind))))",
     [TABLES] = "SELECT q.quick_check FROM sqlite_schema t, pragma_quick_check(t.name) q "
                "WHERE " ALL_BUT_PRESENCE,
     [WHOLE_FILE] = "PRAGMA integrity_check",

@@ -20,7 +20,7 @@
 #define BACKUP_WAIT_MS 50
 #define BACKUP_TRIES 200 /* times in a row that the source may be busy */
 
-const char *const migrate_steps[] = {schema_001, schema_002, schema_003, schema_004};
+const char *const migrate_steps[] = {schema_001, schema_002, schema_003, schema_004, schema_005};
 _Static_assert(sizeof(migrate_steps) / sizeof(migrate_steps[0]) == STORE_SCHEMA_VERSION,
                "one step for each schema version");
 

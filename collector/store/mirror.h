@@ -17,11 +17,14 @@
 #include "common/digest.h"
 #include "common/record.h"
 
-/* Who could still tell something new about a document or a layer. */
+/* Who could still tell something new: a host's id means all other hosts, of a layer those who hold
+ * it in a store of root's. */
 enum {
     MIRROR_ASK_NOBODY = 0,
-    MIRROR_ASK_ANYBODY = UINT32_MAX
-}; /* else: all but this incarnation */
+    MIRROR_ASK_ROOTS = INT32_MAX, /* layers: whoever holds it in a store of root's */
+    MIRROR_ASK_USERS = 1u << 31,  /* layers, with a host's id: those, and all of other hosts */
+    MIRROR_ASK_ANYBODY = UINT32_MAX,
+};
 
 struct mirror_image {
     struct digest digest;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "collector/store/apply_words.h"
 #include "collector/store/listing.h"
 #include "collector/store/listing_rows.h"
 #include "collector/store/statements.h"
@@ -24,12 +25,22 @@ enum {
     SPACES,
 };
 
+/* Whether others may still settle what is disputed: not past WORDS_MAX. */
+#define IS_OPEN(kind, digest)                                                                      \
+    "(SELECT count(*) < 8 FROM disputed_word w WHERE w.kind = " kind " AND w.digest = " digest ")"
+#define FACTS_ARE_OPEN IS_OPEN("0", "l.diff")
+#define CONFIG_IS_OPEN IS_OPEN("1", "i.digest")
+_Static_assert(WORDS_MAX == 8, "as in IS_OPEN");
+
 static const char *const sql[] = {
-    [LAYERS] = "SELECT id, fact_state, fact_incarnation FROM layer ORDER BY id",
+    [LAYERS] = "SELECT l.id, fact_state, fact_of_user, i.host_id,"
+               " fact_state = 3 AND " FACTS_ARE_OPEN " FROM layer l "
+               "LEFT JOIN incarnation i ON i.id = l.fact_incarnation ORDER BY l.id",
     [CHAINS] = "SELECT id, layer_id, claimed_layer_id FROM chain ORDER BY id",
-    [IMAGES] =
-        "SELECT i.id, i.digest, i.identity, i.parsed, d.state, d.incarnation_id FROM image i "
-        "LEFT JOIN document d ON d.kind = 1 AND d.digest = i.digest ORDER BY i.id",
+    [IMAGES] = "SELECT i.id, i.digest, i.identity, i.parsed, d.state, n.host_id,"
+               " d.state = 4 AND " CONFIG_IS_OPEN " FROM image i "
+               "LEFT JOIN document d ON d.kind = 1 AND d.digest = i.digest "
+               "LEFT JOIN incarnation n ON n.id = d.incarnation_id ORDER BY i.id",
     [IMAGE_CHAINS] = "SELECT image_id, chain_id FROM image_chain ORDER BY image_id, position",
     [FIRSTS] = "SELECT listing_id, of_root FROM listing_first",
     [HOSTS] = "SELECT id, retired_s IS NULL AND ended_s IS NULL FROM host ORDER BY id",
@@ -53,18 +64,11 @@ struct loading {
 
 /* ---- content --------------------------------------------------------------------------------- */
 
-static uint32_t ask_for(int64_t state, int64_t said_by)
-{
-    /* layer.fact_state: 0 unknown, 1 said by one; document.state: none (0), 2 said by one. */
-    if (state == 0)
-        return MIRROR_ASK_ANYBODY;
-    return said_by != 0 ? (uint32_t)said_by : MIRROR_ASK_NOBODY;
-}
-
 static int layer_row(struct loading *l, const struct stmt *st, struct err *err)
 {
-    int64_t id = stmt_get_int(st, 0), state = stmt_get_int(st, 1);
-    uint32_t ask = ask_for(state, state == 1 ? stmt_get_int(st, 2) : 0);
+    int64_t id = stmt_get_int(st, 0);
+    uint32_t ask = words_ask_for_facts((int)stmt_get_int(st, 1), stmt_get_int(st, 2) != 0,
+                                       stmt_get_int(st, 3), stmt_get_int(st, 4) != 0);
 
     if (mirror_add_layer(l->m, id, err) != 0)
         return -1;
@@ -100,8 +104,9 @@ static int chain_row(struct loading *l, const struct stmt *st, struct err *err)
 
 static int image_row(struct loading *l, const struct stmt *st, struct err *err)
 {
-    int64_t id = stmt_get_int(st, 0), state = stmt_get_int(st, 4);
-    uint32_t ask = ask_for(state, state == 2 ? stmt_get_int(st, 5) : 0);
+    uint32_t ask = words_ask_for_config((int)stmt_get_int(st, 4), stmt_get_int(st, 5),
+                                        stmt_get_int(st, 6) != 0);
+    int64_t id = stmt_get_int(st, 0);
     struct digest digest;
 
     if (stmt_get_digest(st, 1, &digest, err) != 0 ||

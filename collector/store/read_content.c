@@ -11,7 +11,7 @@ static const char *const sql[] = {
     [LAYERS] = "SELECT id, diff, fact_state, content_bytes, nominal_bytes, files, directories, "
                "os_release, base_layers, CASE WHEN fact_state = 1 "
                "  AND (files = 0 OR os_release <> '') THEN (SELECT n.host_id FROM incarnation n "
-               "  WHERE n.id = fact_incarnation) END FROM layer ORDER BY id",
+               "  WHERE n.id = fact_incarnation) END, fact_of_user FROM layer ORDER BY id",
     [CHAINS] = "SELECT id, digest, parent_id, coalesce(layer_id, claimed_layer_id), depth "
                "FROM chain ORDER BY id",
     [IMAGES] = "SELECT i.id, i.digest, i.identity, i.parsed, i.os, i.arch, i.variant, i.created, "
@@ -44,7 +44,8 @@ static int layer_row(struct reading *r, const struct stmt *st, struct err *err)
                               .nominal_bytes = get_size(st, 4),
                               .files = get_size(st, 5),
                               .directories = get_size(st, 6),
-                              .base_layers = (uint32_t)stmt_get_int(st, 8)};
+                              .base_layers = (uint32_t)stmt_get_int(st, 8),
+                              .of_user = stmt_get_int(st, 10) != 0};
     if (stmt_get_digest(st, 1, &l->diff, err) != 0 ||
         read_reference(&r->hosts, st, 9, &l->said_by, err) != 0)
         return -1;

@@ -10,6 +10,7 @@ extern const char schema_001[];
 extern const char schema_002[];
 extern const char schema_003[];
 extern const char schema_004[];
+extern const char schema_005[];
 extern const char schema_views[];
 
 #endif

@@ -31,6 +31,7 @@
     X(apply_provenance, STORE_WRITES)                                                              \
     X(event, STORE_WRITES)                                                                         \
     X(facts, STORE_WRITES)                                                                         \
+    X(words, STORE_WRITES)                                                                         \
     X(use, STORE_WRITES)                                                                           \
     X(measures, STORE_WRITES)                                                                      \
     X(origins, STORE_WRITES)                                                                       \

@@ -16,7 +16,7 @@
 #include "common/error.h"
 #include "common/record.h"
 
-#define STORE_SCHEMA_VERSION 4
+#define STORE_SCHEMA_VERSION 5
 
 struct store;
 

@@ -4,6 +4,7 @@ whose store a user owns, one with an OCI layout. lineage_images.py has the image
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 
@@ -194,10 +195,10 @@ def compare_tree(rig):
 
 
 class Policy:
-    def __init__(self, rig):
-        self.rig, self.path = rig, rig.world.path("policy.yaml")
+    def __init__(self, rig, name="policy", text=WHITE_LIST):
+        self.rig, self.path = rig, rig.world.path(f"{name}.yaml")
         with open(self.path, "w", encoding="utf-8") as f:
-            f.write(WHITE_LIST.format(registry=rig.registry.host))
+            f.write(text.format(registry=rig.registry.host))
 
     def check(self):
         """(status, {image ID: verdict} without what was only seen, {image ID: seen as})."""
@@ -264,6 +265,71 @@ def impostor(rig, policy, cedar):
     rig.results.equal("nor does any base", {name: rig.lineage(name)["image"] for name in lines}, lines)
 
 
+FAMILIES = {
+    "ours": "mode: white list\nrules:\n  - name: ours\n    accept:\n      family: [debian]\n",
+    "not-ours": "mode: black list\nrules:\n  - name: not ours\n    reject:\n      family: [foreignos]\n",
+}
+
+
+def image_named(rig, name):
+    return next((row["image_id"] for row in rig.census.json("images")["rows"] if name in row["names"]), None)
+
+
+def layer_facts(rig, name):
+    """[(os-release, whether only users' stores told it)] of the image's first layer."""
+    image = image_named(rig, name)
+    if image is None:
+        return []
+    with sqlite3.connect(f"file:{rig.census.db}?mode=ro", uri=True) as db:
+        return db.execute("""SELECT l.os_release, l.fact_of_user FROM image i
+            JOIN image_chain k ON k.image_id = i.id AND k.position = 0 JOIN chain c ON c.id = k.chain_id
+            JOIN layer l ON l.id = c.layer_id WHERE i.digest = ? AND l.fact_state IN (1, 2)""",
+                          (bytes.fromhex(image[7:]),)).fetchall()
+
+
+def forger(rig):
+    """A user writes into a layer of his own store, on a host whose root is trusted: what he put there speaks for
+    nobody, and goes when root has the layer."""
+    theirs, roots = Podman(rig.world, name="theirs"), Podman(rig.world, name="roots")
+    top = rig.world.path("foreign")
+    os.makedirs(os.path.join(top, "etc"))
+    release = os.path.join(top, "etc", "os-release")
+    with open(release, "w") as f:
+        f.write("ID=foreignos\nVERSION_ID=1\n")
+    run(["tar", "-C", top, "--owner=0", "--group=0", "--mtime=@1700000000", "-cf", top + ".tar", "."])
+    theirs.cli("import", top + ".tar", "example.com/forged:1")
+    roots.pull(rig.made.full("other/cedar:3"))
+    forged = run(["find", os.path.join(theirs.root, "overlay"), "-path", "*/diff/etc/os-release"]).split()
+    rig.results.equal("the user's store has one layer with an os-release", len(forged), 1)
+    with open(forged[0], "w") as f:
+        f.write("ID=debian\nVERSION_ID=12\n")
+    run(["chown", "-R", f"{USER}:{USER}", theirs.root])
+    rig.report("yard", "--storage-root", theirs.root, "--storage-root", roots.root)
+    wait_for("the forged layer to be measured", lambda: layer_facts(rig, "example.com/forged:1"), 60)
+    rig.results.equal("what a user wrote into a layer is told as a user's",
+                      layer_facts(rig, "example.com/forged:1"), [("ID=debian\nVERSION_ID=12\n", 1)])
+    status, _, err = rig.command("catalogue", "trust", "store", "yard")
+    rig.results.check("the host is trusted to name", status == 0, err)
+    checked = {name: Policy(rig, name, text) for name, text in FAMILIES.items()}
+
+    def verdict(name):
+        _, verdicts, seen = checked[name].check()
+        image = image_named(rig, "example.com/forged:1")
+        return verdicts.get(image, {}).get("outcome", "accepted"), seen.get(image, "")
+    outcome, seen = verdict("ours")
+    rig.results.check("the family that a user wrote into a layer accepts nothing, and is told",
+                      outcome == "violation" and "as seen in a user's store only" in seen, f"{outcome} {seen}")
+    rig.results.equal("nor does another family reject yet", verdict("not-ours")[0], "accepted")
+    roots.cli("import", top + ".tar", "example.com/honest:1")
+    wait_for("root's word on the layer", lambda: layer_facts(rig, "example.com/honest:1")
+             == [("ID=foreignos\nVERSION_ID=1\n", 0)], 60)
+    rig.results.equal("root's layer displaces the user's", layer_facts(rig, "example.com/forged:1"),
+                      [("ID=foreignos\nVERSION_ID=1\n", 0)])
+    kinds = [event["kind"] for event in rig.census.json("host", "yard")["events"]]
+    rig.results.check("which is an event", "facts-replaced" in kinds, str(kinds))
+    rig.results.equal("and the family that root has there rejects", verdict("not-ours")[0], "violation")
+
+
 def main():
     own_mounts()
     results = Results("lineage of real engines")
@@ -287,6 +353,7 @@ def main():
         compare_bases(rig)
         compare_tree(rig)
         judge(rig)
+        forger(rig)
         for agent in rig.agents:
             stop(agent, 15)
         status, output = rig.census.check()

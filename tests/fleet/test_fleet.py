@@ -4,6 +4,7 @@ wanted exactly once, and hosts that die, keep silent or lie are got around and n
 import json
 import os
 import signal
+import sqlite3
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -146,20 +147,29 @@ def liars(world, results):
 
 
 def mismatches(world, results):
-    """Hosts that tell other facts of a layer: neither is believed, both are named."""
+    """Hosts that tell other facts of a layer: both are named, and a third one's word settles it."""
     play = Play(world, results, "mismatches", 12, "--measure-lease", "2s")
 
-    def disputed(_):
+    def told(kind):
         return [e for row in play.census.json("hosts")["rows"]
-                for e in play.census.json("host", row["host"])["events"]
-                if e["kind"] == "facts-mismatch"]
+                for e in play.census.json("host", row["host"])["events"] if e["kind"] == kind]
 
-    play.play("--hosts", "12", "--mismatch", "1", "--all-documents", "--seed", "5", until=disputed)
+    def ended(_):
+        with sqlite3.connect(f"file:{play.census.db}?mode=ro", uri=True) as db:
+            open_ones = db.execute("SELECT count(*) FROM layer l WHERE fact_state = 3 AND (SELECT count(DISTINCT host_id)"
+                                   " FROM copy_now c WHERE c.layer_id = l.id) > 2").fetchone()[0]
+        return open_ones == 0 and told("facts-settled")
+
+    play.play("--hosts", "12", "--mismatch", "1", "--all-documents", "--seed", "5", until=ended)
     name = play.report["roles"]["mismatches"][0]
     events = [e for e in play.census.json("host", name)["events"] if e["kind"] == "facts-mismatch"]
     results.check("mismatches: the host that differs has an event that names the layer and a host",
                   events and "sha256:" in str(events[0]) and "host-" in events[0]["text"],
                   str(events[:1]))
+    settled = told("facts-settled")
+    results.check("mismatches: what two others say alike is believed, and an event",
+                  name not in [e["text"].split()[0] for e in settled] and "believed" in settled[0]["text"],
+                  str(settled[:1]))
     play.end()
 
 

@@ -15,7 +15,7 @@ import counters
 
 SCHEMA = os.path.join(os.path.dirname(__file__), "..", "..", "collector", "store", "schema")
 APPLICATION_ID = 0x4C43656E
-TABLES = ("001.sql", "002.sql", "003.sql", "004.sql")
+TABLES = ("001.sql", "002.sql", "003.sql", "004.sql", "005.sql")
 
 BY_CONFIG, BY_MANIFEST = 1, 2
 EXTRA, MISSING = 1, 2

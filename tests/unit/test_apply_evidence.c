@@ -90,7 +90,7 @@ static void a_disputed_config_tells_nothing(void **state)
     (void)state;
     assert_int_equal(give(one, REC_DOC_CONFIG, &id, CONFIG, 1), APPLY_TAKEN);
     assert_string_equal(rows(), ROWS);
-    assert_int_equal(give(two, REC_DOC_CONFIG, &id, "{}", 1), APPLY_MISMATCH);
+    assert_int_equal(give(two, REC_DOC_CONFIG, &id, "{}", 1), APPLY_DISPUTED);
     assert_string_equal(rows(), "");
 }
 
@@ -129,7 +129,7 @@ static void a_disputed_manifest_tells_nothing(void **state)
     assert_int_equal(give(one, REC_DOC_MANIFEST, &id, text, 1), APPLY_TAKEN);
     assert_string_equal(manifest_rows(), "1:0:host:5000/base:1:07");
     text = make_manifest("", &other);
-    assert_int_equal(give(two, REC_DOC_MANIFEST, &id, text, 1), APPLY_MISMATCH);
+    assert_int_equal(give(two, REC_DOC_MANIFEST, &id, text, 1), APPLY_DISPUTED);
     assert_string_equal(manifest_rows(), "");
 }
 

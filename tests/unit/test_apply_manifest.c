@@ -431,7 +431,7 @@ static void two_hosts_that_differ_are_both_not_believed(void **state)
     (void)state;
     rig_document(&rig, one, &image, config, 0, 1020);
     give(one, &id, make_manifest(&image, 1, 2, &ignored), 1);
-    assert_int_equal(give(two, &id, make_manifest(&image, 5, 2, &ignored), 1), APPLY_MISMATCH);
+    assert_int_equal(give(two, &id, make_manifest(&image, 5, 2, &ignored), 1), APPLY_DISPUTED);
     assert_blobs("");
     assert_int_equal(rig_number(&rig, "SELECT count(*) FROM manifest_blob"), 0);
     assert_int_equal(rig_number(&rig, "SELECT state FROM document WHERE kind = 2"), 4);
@@ -444,7 +444,7 @@ static void a_manifest_here_and_an_index_there_contradict(void **state)
 
     (void)state;
     give(one, &id, make_manifest(&image, 1, 2, &ignored), 1);
-    assert_int_equal(give(two, &id, "{\"manifests\":[]}", 1), APPLY_MISMATCH);
+    assert_int_equal(give(two, &id, "{\"manifests\":[]}", 1), APPLY_DISPUTED);
     assert_int_equal(rig_number(&rig, "SELECT count(*) FROM document"), 1);
     assert_int_equal(rig_number(&rig, "SELECT count(*) FROM manifest"), 0);
 }

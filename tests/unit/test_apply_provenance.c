@@ -293,7 +293,7 @@ static void dispute(const struct document *disputed, const struct document *a,
     assert_int_equal(give_cut(one, disputed, &disputed->id, 2), APPLY_TAKEN);
     assert_string_equal(rows(), ROW);
     snprintf(other.text, sizeof(other.text), "{}");
-    assert_int_equal(give_cut(two, &other, &disputed->id, 2), APPLY_MISMATCH);
+    assert_int_equal(give_cut(two, &other, &disputed->id, 2), APPLY_DISPUTED);
     assert_string_equal(rows(), "");
 }
 

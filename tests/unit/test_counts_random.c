@@ -216,8 +216,8 @@ static int spaces(struct err *err)
 static int document(struct err *err)
 {
     const struct image *i = &images[any(IMAGES)];
-    unsigned told = one_in(2) ? any(IMAGES) : (unsigned)(i - images);
-    uint32_t rules = one_in(2) ? 1 : 0;
+    unsigned own = (unsigned)(i - images), told = one_in(2) ? (own + 1) % IMAGES : own;
+    uint32_t rules = one_in(6) ? 0 : 1;
     const char *text = rules > 0 ? images[told].config : i->config;
     enum apply_verdict verdict;
 
@@ -230,8 +230,9 @@ static int facts(struct err *err)
 {
     unsigned layer = any(LAYERS);
     struct rec_layer_facts f = {.diff = rig_digest('L', layer),
-                                .nominal_bytes = 1000 + layer + one_in(5),
-                                .os_release = ""};
+                                .nominal_bytes = 1000 + layer + one_in(2),
+                                .os_release = "",
+                                .of_user = one_in(2)};
     enum apply_verdict verdict;
 
     return apply_layer_facts(rig.store, some_incarnation(), &f, now_s * 1000, &verdict, err);
@@ -252,8 +253,8 @@ static int housekeeping(struct err *err)
 static int some_job(struct err *err)
 {
     static int (*const jobs[])(struct err *) = {
-        hello,  hello,  inventory, inventory, inventory, use,  copies,
-        copies, spaces, document,  document,  facts,     life, housekeeping,
+        hello,  hello,    inventory, inventory, inventory, use,   copies, copies,
+        spaces, document, document,  facts,     facts,     facts, life,   housekeeping,
     };
 
     return jobs[any(unit_count(jobs))](err);
@@ -334,6 +335,12 @@ static const char *const states[] = {
     "SELECT count(*) FROM chain WHERE layer_id IS NULL AND claimed_layer_id IS NOT NULL",
     "SELECT count(*) FROM chain WHERE layer_id <> claimed_layer_id OR layer_id = claimed_layer_id",
     "SELECT count(*) FROM document WHERE state = 4",
+    "SELECT count(*) FROM layer WHERE fact_state = 3",
+    "SELECT count(*) FROM event WHERE kind = 'document-settled'",
+    "SELECT count(*) FROM event WHERE kind = 'facts-settled'",
+    "SELECT count(*) FROM event WHERE kind = 'facts-replaced'",
+    "SELECT count(*) FROM layer WHERE fact_state = 2 AND fact_of_user",
+    "SELECT count(*) FROM layer WHERE fact_state = 3 AND fact_of_user",
     "SELECT count(*) FROM host WHERE retired_s IS NOT NULL",
     "SELECT count(*) FROM host WHERE ended_s IS NOT NULL",
     "SELECT count(*) FROM incarnation WHERE ended_s IS NOT NULL",

@@ -31,6 +31,7 @@ struct fixture {
     char declined_why[128];
     uint64_t allocated, total; /* of all copies; of the roots as a whole */
     struct digest fact_of;
+    bool fact_of_user;
 };
 
 static void on_watchdog(uv_timer_t *timer)
@@ -56,6 +57,7 @@ static void on_report(const struct wire_agent_msg *m, void *arg)
     } else if (m->kind == WIRE_LAYER_FACTS) {
         f->facts++;
         f->fact_of = m->layer_facts.items[0].diff;
+        f->fact_of_user = m->layer_facts.items[0].of_user;
     } else if (m->kind == WIRE_DECLINED) {
         f->declined++;
         snprintf(f->declined_why, sizeof(f->declined_why), "%s", m->declined.items[0].reason);
@@ -284,6 +286,51 @@ static void a_layer_that_lies_in_a_whole_tree_is_told_from_another_store(void **
     docker_store_close(&vfs);
 }
 
+/* The fixture's image, in a store of another user's beside it. */
+static struct engine_root add_users(struct fixture *f, struct docker_store *store)
+{
+    char path[PATH_MAX];
+    struct digest image;
+
+    docker_store_open(store, &f->dir, "users", "overlay2");
+    image = docker_store_image(store, f->diffs, LAYERS, LAYERS);
+    docker_store_name(store, "a", "a:1", &image);
+    tempdir_path(&f->dir, "users/image/overlay2", path);
+    assert_int_equal(chown(path, 1234, 1234), 0);
+    return docker_store_root(store);
+}
+
+static void facts_say_whether_they_are_of_a_users_store(void **state)
+{
+    struct fixture *f = *state;
+    struct docker_store users;
+    struct engine_root other, root = f->root;
+    AUTO(inventory_unref) struct inventory *alone = NULL;
+    AUTO(inventory_unref) struct inventory *both = NULL;
+    const struct rec_measure_wanted want = {.diff = f->diffs[1], .chain = f->diffs[2]};
+
+    if (geteuid() != 0) {
+        print_message("only root gives a store to another user\n");
+        skip();
+    }
+    other = add_users(f, &users);
+    both = read_stores(f, &other);
+    f->root = other;
+    alone = read_stores(f, NULL);
+    f->root = root;
+    measurer_set_inventory(f->measurer, alone);
+    run_until(f, f->spaces == 1);
+    measurer_want(f->measurer, &want, 1);
+    run_until(f, f->facts == 1);
+    assert_true(f->fact_of_user);
+    measurer_set_inventory(f->measurer, both);
+    run_until(f, f->spaces == 2);
+    measurer_want(f->measurer, &want, 1); /* known first, the user's would be asked first */
+    run_until(f, f->facts == 2);
+    assert_false(f->fact_of_user);
+    docker_store_close(&users);
+}
+
 static void a_layer_that_is_not_here_is_declined(void **state)
 {
     struct fixture *f = *state;
@@ -431,6 +478,7 @@ int main(void)
         T(a_layer_that_claims_too_much_is_declined),
         T(a_whole_tree_says_nothing_of_the_layer_unless_it_is_the_first),
         T(a_layer_that_lies_in_a_whole_tree_is_told_from_another_store),
+        T(facts_say_whether_they_are_of_a_users_store),
         T(a_layer_that_is_not_here_is_declined),
         T(a_layer_that_only_an_api_tells_of_is_declined),
         T(closing_in_the_middle_is_allowed),

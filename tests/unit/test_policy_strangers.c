@@ -271,6 +271,27 @@ static void one_hosts_os_release_rejects_nothing_and_is_told(void **state)
     assert_int_equal(court_judge(&f->r, f->shop).outcome, POLICY_VIOLATION);
 }
 
+/* Whose store it lies in counts more than on which host it does, and how many say so. */
+static void what_lies_in_a_users_store_rejects_nothing_and_is_told(void **state)
+{
+    struct fixture *f = *state;
+
+    f->r.policy.mode = POLICY_BLACK_LIST;
+    f->r.policy.rule_count = 0;
+    court_rule(&f->r, "no centos", false)->families = court_words(&f->r, "centos");
+    assert_shop_was(f, POLICY_ACCEPTED);
+    f->r.m.layers[f->os].os_release = "ID=centos\nVERSION_ID=6\n";
+    f->r.m.layers[f->os].of_user = true;
+    say_facts(f, f->build, FACT_REPORTED);
+    assert_no_verdict_changed(f);
+    say_facts(f, FLEET_NONE, FACT_CONFIRMED);
+    assert_no_verdict_changed(f);
+    assert_non_null(
+        strstr(court_judge(&f->r, f->shop).seen_as, "centos 6, as seen in a user's store only"));
+    f->r.m.layers[f->os].of_user = false;
+    assert_int_equal(court_judge(&f->r, f->shop).outcome, POLICY_VIOLATION);
+}
+
 static void one_hosts_os_release_gives_a_core_build_no_family(void **state)
 {
     struct fixture *f = *state;
@@ -380,6 +401,7 @@ int main(void)
         T(one_hosts_word_empties_no_base),
         T(a_known_empty_tar_needs_nobodys_word),
         T(one_hosts_os_release_rejects_nothing_and_is_told),
+        T(what_lies_in_a_users_store_rejects_nothing_and_is_told),
         T(one_hosts_os_release_gives_a_core_build_no_family),
         T(a_config_on_one_hosts_word_brings_no_line_under_its_id),
         T(a_trusted_name_of_a_config_on_one_hosts_word_names_no_line),

@@ -369,6 +369,26 @@ static void who_tells_what_a_layer_holds_is_known_until_another_host_tells_it(vo
     assert_int_equal(rig.fleet.layers[layer_index(1)].said_by, FLEET_NONE);
 }
 
+static void what_was_measured_in_users_stores_only_is_told(void **state)
+{
+    struct rec_layer_facts facts = {
+        .diff = rig_digest('L', 1), .files = 10, .os_release = "ID=debian\n", .of_user = true};
+
+    (void)state;
+    read_rig_report(&rig, rig.web, 1, 0, BASE, "debian:12", 0, 1010);
+    measure(rig.build, &facts);
+    measure(rig.web, &facts);
+    read_rig_read(&rig);
+    assert_int_equal(rig.fleet.layers[layer_index(1)].state, FACT_CONFIRMED);
+    assert_true(rig.fleet.layers[layer_index(1)].of_user);
+    facts.of_user = false;
+    measure(rig.web, &facts);
+    read_rig_read(&rig);
+    assert_int_equal(rig.fleet.layers[layer_index(1)].state, FACT_REPORTED);
+    assert_false(rig.fleet.layers[layer_index(1)].of_user);
+    assert_int_equal(rig.fleet.layers[layer_index(1)].said_by, read_rig_host_index(&rig, "web-1"));
+}
+
 static void put_origins(void)
 {
     for (unsigned h = 0; h < MANY; h++) {
@@ -466,6 +486,7 @@ int main(void)
         TEST(chains_of_an_image_are_there_from_the_lowest),
         TEST(where_the_line_is_not_the_images_its_rows_count),
         TEST(who_tells_what_a_layer_holds_is_known_until_another_host_tells_it),
+        TEST(what_was_measured_in_users_stores_only_is_told),
         TEST(origins_of_all_layers_are_told_once_each),
         TEST(an_origin_counts_by_any_trusted_store),
         TEST(a_host_that_is_retired_tells_of_no_origin),

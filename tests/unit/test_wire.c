@@ -294,7 +294,8 @@ static void a_document_goes_there_and_back(void **state)
 
 static void layer_facts_go_there_and_back(void **state)
 {
-    struct rec_layer_facts facts[] = {{{{1}}, 10, 4096, 3, 2, "ID=debian\nVERSION_ID=12\n", 7}};
+    struct rec_layer_facts facts[] = {
+        {{{1}}, 10, 4096, 3, 2, "ID=debian\nVERSION_ID=12\n", 7, true}};
     struct wire_agent_msg m = {.kind = WIRE_LAYER_FACTS, .layer_facts = {facts, 1}};
     AUTO(wire_agent_msg_close) struct wire_agent_msg *out = there_and_back(&m);
     const struct rec_layer_facts *f = &out->layer_facts.items[0];
@@ -308,6 +309,7 @@ static void layer_facts_go_there_and_back(void **state)
     assert_int_equal(f->directories, 2);
     assert_string_equal(f->os_release, facts[0].os_release);
     assert_int_equal(f->base_layers, 7);
+    assert_true(f->of_user);
 }
 
 static void copies_and_spaces_go_there_and_back(void **state)
