@@ -235,8 +235,10 @@ static enum wants_outcome outcome_of_error(const struct err *err)
 
 static enum wants_outcome outcome_of_verdict(enum apply_verdict verdict, bool needs_confirmation)
 {
-    if (verdict == APPLY_LIE || verdict == APPLY_WEAKER || verdict == APPLY_DISPUTED)
+    if (verdict == APPLY_LIE)
         return WANTS_FAILED;
+    if (verdict == APPLY_WEAKER || verdict == APPLY_DISPUTED)
+        return WANTS_SAID;
     return verdict == APPLY_TAKEN && needs_confirmation ? WANTS_CONFIRM : WANTS_DONE;
 }
 

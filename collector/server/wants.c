@@ -469,17 +469,22 @@ void wants_changed(struct wants *w, struct wants_session *s)
         ask_declined_again(w, s);
 }
 
+static void drop_holders_of(struct wants *w, struct wanted *e, int64_t incarnation)
+{
+    list_each_safe (it, next, &e->holders) {
+        struct holder *h = list_entry(it, struct holder, in_entry);
+
+        if (h->session->incarnation == incarnation)
+            drop_holder(w, h);
+    }
+}
+
 /* Whoever shares the first giver's machine has no second opinion. */
 static void ask_for_confirmation(struct wants *w, struct wanted *e, int64_t giver)
 {
     e->confirm = true;
     e->giver = giver;
-    list_each_safe (it, next, &e->holders) {
-        struct holder *h = list_entry(it, struct holder, in_entry);
-
-        if (h->session->incarnation == giver)
-            drop_holder(w, h);
-    }
+    drop_holders_of(w, e, giver);
 }
 
 void wants_settle(struct wants *w, enum rec_document_kind kind, const struct digest *digest,
@@ -496,8 +501,10 @@ void wants_settle(struct wants *w, enum rec_document_kind kind, const struct dig
     e->state = PENDING;
     if (outcome == WANTS_CONFIRM)
         ask_for_confirmation(w, e, incarnation);
-    else if (outcome == WANTS_FAILED)
+    else if (outcome == WANTS_FAILED || outcome == WANTS_SAID)
         refuse(w, e, incarnation, now_ms);
+    if (outcome == WANTS_SAID)
+        drop_holders_of(w, e, incarnation);
     sort_holders(w, e);
 }
 

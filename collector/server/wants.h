@@ -120,9 +120,11 @@ bool wants_refused(struct wants *w, struct wants_session *s, enum rec_document_k
 void wants_changed(struct wants *w, struct wants_session *s);
 
 enum wants_outcome {
-    WANTS_DONE,    /* known now, or disputed: nobody is asked any more */
+    WANTS_DONE,    /* known now: nobody is asked any more */
     WANTS_CONFIRM, /* taken; a session of another incarnation is asked for the same */
-    WANTS_FAILED,  /* not believed: another one is asked */
+    WANTS_FAILED,  /* not believed: another one is asked, and this one not before retry_ms */
+    WANTS_SAID,    /* it said what it can say, which is not enough: another one is asked, and this
+                      one only if it announces it once more, not before retry_ms */
     WANTS_LOST,    /* not stored, and not by the host's fault: anybody is asked again */
 };
 

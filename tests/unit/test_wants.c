@@ -185,6 +185,26 @@ static void a_liar_is_not_asked_again_for_long(void **state)
     assert_int_equal(take(f, &f->a, RETRY_MS), 1);
 }
 
+/* What it says does not change by itself, so it is not asked each hour. */
+static void who_said_what_he_can_is_asked_once(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_item item = config(1);
+
+    announce(f, &f->a, &item);
+    announce(f, &f->b, &item);
+    take(f, &f->a, 0);
+    wants_delivered(f->wants, &f->a, REC_DOC_CONFIG, &item.digest, 0);
+    wants_settle(f->wants, REC_DOC_CONFIG, &item.digest, 1, WANTS_SAID, 0);
+    assert_int_equal(take(f, &f->b, 0), 1);
+    wants_delivered(f->wants, &f->b, REC_DOC_CONFIG, &item.digest, 0);
+    wants_settle(f->wants, REC_DOC_CONFIG, &item.digest, 2, WANTS_SAID, 0);
+    wants_expire(f->wants, RETRY_MS);
+    assert_null(wants_next(f->wants));
+    announce(f, &f->a, &item);
+    assert_int_equal(take(f, &f->a, RETRY_MS), 1);
+}
+
 static void a_liar_that_comes_back_is_still_known(void **state)
 {
     struct fixture *f = *state;
@@ -449,6 +469,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_nobody_holds_is_forgotten_until_announced, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_liar_is_not_asked_again_for_long, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_said_what_he_can_is_asked_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_liar_that_comes_back_is_still_known, setup, teardown),
         cmocka_unit_test_setup_teardown(only_the_asked_one_can_decline, setup, teardown),
         cmocka_unit_test_setup_teardown(who_declined_is_asked_when_its_report_changes, setup,
