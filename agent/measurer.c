@@ -24,10 +24,10 @@ static void on_async_closed(uv_handle_t *handle);
 
 /* ---- what the collector wants ---------------------------------------------------------------- */
 
-/* A copy that can be walked and tells the layer's own bytes. */
+/* A copy that can be walked and tells the layer's own bytes, as far as is known. */
 static bool is_telling(const struct measured_copy *copy)
 {
-    return !copy->whole_tree && copy->state != MEASURED_UNSEEN;
+    return !copy->whole_tree && (copy->state == MEASURED_NOT || copy->state == MEASURED_YES);
 }
 
 /* One that tells, rather in a store of root's, rather at the chain that is asked for. */

@@ -49,10 +49,10 @@ static int find_missing(struct ingest *i, struct store *store, struct err *err)
     m->document_confirms = copy_array(i->arena, m->document_confirms, m->document_count,
                                       sizeof(*m->document_confirms), err);
     m->layers = copy_array(i->arena, m->layers, m->layer_count, sizeof(*m->layers), err);
-    m->layer_confirms =
-        copy_array(i->arena, m->layer_confirms, m->layer_count, sizeof(*m->layer_confirms), err);
+    m->layer_of_root =
+        copy_array(i->arena, m->layer_of_root, m->layer_count, sizeof(*m->layer_of_root), err);
     return m->documents != NULL && m->document_confirms != NULL && m->layers != NULL &&
-                   m->layer_confirms != NULL
+                   m->layer_of_root != NULL
                ? 0
                : -1;
 }

@@ -25,8 +25,7 @@ void session_announce(struct session *s, const struct apply_missing *missing)
         return;
     for (size_t n = 0; s->gives_documents && n < missing->document_count; n++) {
         struct wants_item item = {.kind = missing->documents[n].kind,
-                                  .digest = missing->documents[n].digest,
-                                  .confirm = missing->document_confirms[n]};
+                                  .digest = missing->documents[n].digest};
 
         if (item.kind != REC_DOC_ATTESTATION || s->gives_attestations)
             announce(s, &item);
@@ -34,7 +33,7 @@ void session_announce(struct session *s, const struct apply_missing *missing)
     for (size_t n = 0; s->measures && n < missing->layer_count; n++) {
         struct wants_item item = {.digest = missing->layers[n].diff,
                                   .chain = missing->layers[n].chain,
-                                  .confirm = missing->layer_confirms[n]};
+                                  .of_root = missing->layer_of_root[n]};
 
         announce(s, &item);
     }
@@ -308,6 +307,14 @@ int session_take_layer_facts(struct session *s, struct wire_agent_msg **m, struc
     return 0;
 }
 
+/* Whatever users' stores tell, a store of root's may tell more. */
+static enum wants_outcome outcome_of_facts(enum apply_verdict verdict, bool of_user)
+{
+    if (!of_user || verdict == APPLY_TAKEN)
+        return outcome_of_verdict(verdict, true);
+    return verdict == APPLY_CONFIRMED ? WANTS_ROOTS : WANTS_SAID;
+}
+
 static void on_layer_facts_done(struct ingest *i, const struct err *err)
 {
     struct sessions *set = i->arg;
@@ -315,8 +322,9 @@ static void on_layer_facts_done(struct ingest *i, const struct err *err)
 
     for (size_t n = 0; n < i->msg->layer_facts.count; n++) {
         const struct digest *diff = &i->msg->layer_facts.items[n].diff;
+        bool of_user = i->msg->layer_facts.items[n].of_user;
         enum wants_outcome outcome =
-            err != NULL ? outcome_of_error(err) : outcome_of_verdict(i->verdicts[n], true);
+            err != NULL ? outcome_of_error(err) : outcome_of_facts(i->verdicts[n], of_user);
 
         wants_settle(set->wants, 0, diff, i->incarnation_id, outcome, sessions_now(set));
         if (s != NULL && err == NULL)

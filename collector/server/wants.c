@@ -16,9 +16,7 @@ struct wanted_key {
 struct wanted {
     struct wanted_key key; /* first: the tree compares keys */
     enum want_state state;
-    bool confirm;
     bool turned_away; /* a holder found no room in `holders` */
-    int64_t giver;    /* with confirm: the incarnation that said it first */
     struct list holders;
     size_t holder_count;
     struct wants_session *lessee; /* while LEASED */
@@ -36,6 +34,7 @@ struct holder {
     struct wanted *entry;
     struct wants_session *session;
     struct digest chain;
+    bool of_root;
     bool declined; /* in the session's declined list */
 };
 
@@ -329,12 +328,10 @@ int wants_announce(struct wants *w, struct wants_session *s, const struct wants_
 
     if (find_or_add(&e, w, item, err) != 0)
         return -1;
-    e->confirm |= item->confirm;
-    if (e->confirm && e->giver == s->incarnation)
-        return 0;
     h = find_holder(e, s);
     if (h != NULL) {
         h->chain = item->chain;
+        h->of_root = item->of_root;
         return 0;
     }
     if (!has_room(w, e)) {
@@ -343,7 +340,8 @@ int wants_announce(struct wants *w, struct wants_session *s, const struct wants_
     }
     h = calloc(1, sizeof(*h));
     if (h != NULL) {
-        *h = (struct holder){.entry = e, .session = s, .chain = item->chain};
+        *h = (struct holder){
+            .entry = e, .session = s, .chain = item->chain, .of_root = item->of_root};
         list_init(&h->in_session);
         list_push(&e->holders, &h->in_entry);
         e->holder_count++;
@@ -383,10 +381,8 @@ size_t wants_take(struct wants *w, struct wants_session *s, enum wants_class cla
            !list_empty(&s->of[class].open)) {
         struct holder *h = list_entry(s->of[class].open.next, struct holder, in_session);
 
-        items[count++] = (struct wants_item){.kind = h->entry->key.kind,
-                                             .digest = h->entry->key.digest,
-                                             .chain = h->chain,
-                                             .confirm = h->entry->confirm};
+        items[count++] = (struct wants_item){
+            .kind = h->entry->key.kind, .digest = h->entry->key.digest, .chain = h->chain};
         lease(w, h, now_ms);
     }
     return count;
@@ -469,22 +465,15 @@ void wants_changed(struct wants *w, struct wants_session *s)
         ask_declined_again(w, s);
 }
 
-static void drop_holders_of(struct wants *w, struct wanted *e, int64_t incarnation)
+/* What an incarnation holds of it counts no more; with `users` also what lies in users' stores. */
+static void drop_holders_of(struct wants *w, struct wanted *e, int64_t incarnation, bool users)
 {
     list_each_safe (it, next, &e->holders) {
         struct holder *h = list_entry(it, struct holder, in_entry);
 
-        if (h->session->incarnation == incarnation)
+        if (h->session->incarnation == incarnation || (users && !h->of_root))
             drop_holder(w, h);
     }
-}
-
-/* Whoever shares the first giver's machine has no second opinion. */
-static void ask_for_confirmation(struct wants *w, struct wanted *e, int64_t giver)
-{
-    e->confirm = true;
-    e->giver = giver;
-    drop_holders_of(w, e, giver);
 }
 
 void wants_settle(struct wants *w, enum rec_document_kind kind, const struct digest *digest,
@@ -499,12 +488,10 @@ void wants_settle(struct wants *w, enum rec_document_kind kind, const struct dig
         return;
     }
     e->state = PENDING;
-    if (outcome == WANTS_CONFIRM)
-        ask_for_confirmation(w, e, incarnation);
-    else if (outcome == WANTS_FAILED || outcome == WANTS_SAID)
+    if (outcome == WANTS_FAILED || outcome == WANTS_SAID)
         refuse(w, e, incarnation, now_ms);
-    if (outcome == WANTS_SAID)
-        drop_holders_of(w, e, incarnation);
+    if (outcome != WANTS_FAILED && outcome != WANTS_LOST)
+        drop_holders_of(w, e, incarnation, outcome == WANTS_ROOTS);
     sort_holders(w, e);
 }
 

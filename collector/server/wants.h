@@ -52,7 +52,7 @@ struct wants_item {
     enum rec_document_kind kind; /* 0: the content facts of a layer */
     struct digest digest;        /* of the document; diffID of the layer */
     struct digest chain;         /* layers: one place where that session has it */
-    bool confirm;                /* a second opinion, after another host said it */
+    bool of_root;                /* layers: it has it in a store of root's */
 };
 
 /* A session's part in the registry; embedded in the session. */
@@ -121,7 +121,8 @@ void wants_changed(struct wants *w, struct wants_session *s);
 
 enum wants_outcome {
     WANTS_DONE,    /* known now: nobody is asked any more */
-    WANTS_CONFIRM, /* taken; a session of another incarnation is asked for the same */
+    WANTS_CONFIRM, /* taken; another session is asked for the same */
+    WANTS_ROOTS,   /* taken, and it is of users' stores: those are asked that have it in root's */
     WANTS_FAILED,  /* not believed: another one is asked, and this one not before retry_ms */
     WANTS_SAID,    /* it said what it can say, which is not enough: another one is asked, and this
                       one only if it announces it once more, not before retry_ms */

@@ -86,11 +86,12 @@ enum apply_verdict {
     APPLY_KNOWN = 3,     /* nothing new */
     APPLY_LIE = 4,       /* bytes do not have the digest: nothing stored, an event names the host */
     APPLY_MISMATCH = 5,  /* differs from what others said, and changes nothing; events say so */
-    APPLY_WEAKER = 6,    /* no second opinion: cut by older rules than what one host said, or by
-                            such as nobody knows here (record.h, REC_REDACTION_RULES); or facts of
-                            a user's store where others are of root's */
-    APPLY_DISPUTED = 7,  /* two hosts differ: neither is believed, events name both. A further host
-                            that holds it is asked; two with the same word settle it */
+    APPLY_WEAKER =
+        6, /* no second opinion: the same host's words once more; cut by older rules than what one
+              host said, or by such as nobody knows here (record.h, REC_REDACTION_RULES); or facts
+              of a user's store where others are of root's */
+    APPLY_DISPUTED = 7, /* two hosts differ: neither is believed, events name both. A further host
+                           that holds it is asked; two with the same word settle it */
 };
 
 /* A whole document. Parses it (configs: image, chains, layers, history, labels; manifests: their
@@ -146,7 +147,7 @@ struct apply_missing {
     bool *document_confirms;      /* parallel: a second opinion is asked */
     size_t document_count;
     struct rec_measure_wanted *layers; /* facts unknown or said only by another host */
-    bool *layer_confirms;
+    bool *layer_of_root;               /* parallel: it lies in a store of root's */
     size_t layer_count;
     bool documents_full, layers_full; /* there may be more: another look tells */
 };

@@ -27,8 +27,10 @@ static const char *const sql[] = {
     [DOCUMENT_GET] = "SELECT state, rules, cuts, incarnation_id, bytes = ?, kind FROM document "
                      "WHERE (kind = ?2 OR (?2 IN (2, 3) AND kind IN (2, 3))) AND digest = ?3",
     /* Of who sends it, and of who said it first. */
-    [DOCUMENT_HOSTS] = "SELECT a.host_id, b.host_id FROM incarnation a "
-                       "LEFT JOIN incarnation b ON b.id = ?2 WHERE a.id = ?1",
+    [DOCUMENT_HOSTS] = "SELECT a.host_id, b.host_id,"
+                       " h.retired_s IS NOT NULL OR h.ended_s IS NOT NULL FROM incarnation a "
+                       "LEFT JOIN incarnation b ON b.id = ?2 "
+                       "LEFT JOIN host h ON h.id = b.host_id WHERE a.id = ?1",
     [DOCUMENT_BYTES] = "SELECT bytes, cuts FROM document WHERE kind = ? AND digest = ?",
     [DOCUMENT_RECAST] = "UPDATE document SET kind = ? WHERE kind = ? AND digest = ?",
     [DOCUMENT_PUT] = "INSERT INTO document (kind, digest, state, rules, cuts, incarnation_id,"
@@ -60,6 +62,7 @@ struct incoming {
     int64_t by;
     int64_t host_id;
     bool by_same_host; /* however often that was set up anew */
+    bool by_gone;      /* who said it is retired, or another host has its name */
     uint32_t stored_rules;
     bool same; /* it says what this one says */
 };
@@ -74,6 +77,7 @@ static int load_hosts(struct incoming *in, struct err *err)
         return -1;
     in->host_id = stmt_get_int(&st, 0);
     in->by_same_host = in->host_id == stmt_get_int(&st, 1);
+    in->by_gone = stmt_get_int(&st, 2) != 0;
     return 0;
 }
 
@@ -332,12 +336,13 @@ static uint32_t rank(uint32_t rules)
     return rules <= REC_REDACTION_RULES ? rules : 0;
 }
 
+static const char newer_rules[] = "redacts the document by rules that go before another host's";
+
 /* Its words count from now on, and those of the host before it no more. */
-static int replace(const struct incoming *in, enum apply_verdict *verdict, struct err *err)
+static int replace(const struct incoming *in, const char *why, enum apply_verdict *verdict,
+                   struct err *err)
 {
-    if (tell_pair(in, "document-replaced",
-                  "redacts the document by rules that go before another host's", in->incarnation_id,
-                  in->by, err) != 0)
+    if (tell_pair(in, "document-replaced", why, in->incarnation_id, in->by, err) != 0)
         return -1;
     return put(in, DOCUMENT_SAID, verdict, err);
 }
@@ -349,7 +354,9 @@ static int compare_said(const struct incoming *in, enum apply_verdict *verdict, 
     if (in->same)
         return confirm(in, verdict, err);
     if (rank(in->rules) > rank(in->stored_rules))
-        return replace(in, verdict, err);
+        return replace(in, newer_rules, verdict, err);
+    if (in->rules == in->stored_rules && in->by_gone)
+        return replace(in, "redacts the document otherwise than a host that is gone", verdict, err);
     if (in->rules == in->stored_rules)
         return begin_dispute(in, verdict, err);
     *verdict = APPLY_WEAKER;
@@ -364,7 +371,7 @@ static int say_in_dispute(const struct incoming *in, enum apply_verdict *verdict
     struct words_answer answer;
 
     if (rank(in->rules) > rank(in->stored_rules))
-        return replace(in, verdict, err);
+        return replace(in, newer_rules, verdict, err);
     if (in->rules != in->stored_rules) {
         *verdict = APPLY_WEAKER;
         return 0;
@@ -376,6 +383,10 @@ static int say_in_dispute(const struct incoming *in, enum apply_verdict *verdict
     if (answer.agrees != 0)
         return settle(in, answer.agrees, verdict, err);
     *verdict = answer.full ? APPLY_MISMATCH : APPLY_DISPUTED;
+    if (answer.news &&
+        tell_pair(in, "document-mismatch", "redacts the document otherwise than others",
+                  in->incarnation_id, in->by, err) != 0)
+        return -1;
     return note_ask(in, DOCUMENT_DISPUTED, !answer.full, err);
 }
 
@@ -388,6 +399,7 @@ static int take_redacted(const struct incoming *in, enum apply_verdict *verdict,
     case DOCUMENT_SAID:
         if (!in->by_same_host)
             return compare_said(in, verdict, err);
+        *verdict = APPLY_WEAKER;
         return in->same ? 0 : put(in, DOCUMENT_SAID, verdict, err);
     case DOCUMENT_CONFIRMED:
         if (in->same || in->rules != in->stored_rules)

@@ -11,8 +11,10 @@ enum { FACTS_GET, FACTS_HOST, FACTS_PUT, FACTS_CONFIRM, FACTS_DISPUTE };
 
 static const char *const sql[] = {
     [FACTS_GET] = "SELECT l.id, fact_state, fact_incarnation, content_bytes, nominal_bytes, files,"
-                  " directories, os_release, base_layers, fact_of_user, i.host_id FROM layer l "
-                  "LEFT JOIN incarnation i ON i.id = l.fact_incarnation WHERE l.diff = ?",
+                  " directories, os_release, base_layers, fact_of_user, i.host_id,"
+                  " h.retired_s IS NOT NULL OR h.ended_s IS NOT NULL FROM layer l "
+                  "LEFT JOIN incarnation i ON i.id = l.fact_incarnation "
+                  "LEFT JOIN host h ON h.id = i.host_id WHERE l.diff = ?",
     [FACTS_HOST] = "SELECT host_id FROM incarnation WHERE id = ?",
     [FACTS_PUT] = "UPDATE layer SET fact_state = 1, content_bytes = ?, nominal_bytes = ?,"
                   " files = ?, directories = ?, os_release = ?, base_layers = ?,"
@@ -36,31 +38,23 @@ struct telling {
     int64_t layer_id;
     int state;
     int64_t by, by_host;        /* who said first what stands there, or is disputed */
+    bool by_gone;               /* that host is retired, or another one has its name */
     bool of_user;               /* so did nobody from a store of root's */
     struct rec_layer_facts was; /* os_release "" */
     struct digest was_word;
     bool same; /* but for base_layers */
 };
 
-/* Agents of before do not say how many layers the base has: that contradicts nobody, and confirms
- * nothing. */
-static bool contradicts_base(const struct telling *t)
-{
-    uint32_t told = t->facts->base_layers;
-
-    return t->was.base_layers != 0 && told != 0 && t->was.base_layers != told;
-}
-
-/* All of it as one digest, so that two can be compared when the facts themselves are gone. */
+/* All of it as one digest, so that two can be compared when the facts themselves are gone; without
+ * base_layers, which agents of before do not say. */
 static int word_of(const struct rec_layer_facts *f, const char *os_release, struct digest *out,
                    struct err *err)
 {
     AUTO(buf_close) struct buf text;
 
     buf_init(&text, 2 * REC_OS_RELEASE_BYTES);
-    if (buf_printf(&text, err, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu32 "\n%s",
-                   f->content_bytes, f->nominal_bytes, f->files, f->directories, f->base_layers,
-                   os_release) != 0)
+    if (buf_printf(&text, err, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n%s",
+                   f->content_bytes, f->nominal_bytes, f->files, f->directories, os_release) != 0)
         return -1;
     *out = digest_of(text.data, text.len);
     return 0;
@@ -92,6 +86,7 @@ static int load_layer(struct telling *t, struct err *err)
                                       .base_layers = (uint32_t)stmt_get_int(&st, 8)};
     t->of_user = stmt_get_int(&st, 9) != 0;
     t->by_host = stmt_get_int(&st, 10);
+    t->by_gone = stmt_get_int(&st, 11) != 0;
     t->same = says_the_same(&t->was, t->facts) &&
               strcmp(stmt_get_text(&st, 7), t->facts->os_release) == 0;
     return word_of(&t->was, stmt_get_text(&st, 7), &t->was_word, err) == 0 ? 1 : -1;
@@ -194,11 +189,16 @@ static int begin_dispute(const struct telling *t, enum apply_verdict *verdict, s
 static int settle(const struct telling *t, int64_t agrees, enum apply_verdict *verdict,
                   struct err *err)
 {
+    struct rec_layer_facts facts = *t->facts;
+    struct telling both = *t;
+
+    facts.base_layers = 0; /* is no part of their words */
+    both.facts = &facts;
     if (tell_pair(t, "facts-settled", "measures the layer as another host does: both are believed",
                   t->incarnation_id, agrees, err) != 0 ||
-        put_as(t, agrees, err) != 0)
+        put_as(&both, agrees, err) != 0)
         return -1;
-    return confirm(t, verdict, err);
+    return confirm(&both, verdict, err);
 }
 
 static int say_in_dispute(const struct telling *t, enum apply_verdict *verdict, struct err *err)
@@ -211,8 +211,13 @@ static int say_in_dispute(const struct telling *t, enum apply_verdict *verdict, 
         words_say(t->store, &subject, t->incarnation_id, &word, &answer, err) != 0)
         return -1;
     *verdict = answer.full ? APPLY_MISMATCH : APPLY_DISPUTED;
-    if (answer.agrees == 0 && !answer.first)
+    if (answer.agrees == 0 && !answer.first) {
+        if (answer.news &&
+            tell_pair(t, "facts-mismatch", "measures the layer otherwise than others",
+                      t->incarnation_id, t->by, err) != 0)
+            return -1;
         return ask(t, FACTS_DISPUTED, !answer.full, err);
+    }
     if (words_drop(t->store, &subject, err) != 0)
         return -1;
     return answer.first ? put(t, verdict, err) : settle(t, answer.agrees, verdict, err);
@@ -229,7 +234,7 @@ static int displace(const struct telling *t, enum apply_verdict *verdict, struct
     struct words_subject subject = {.digest = &t->facts->diff};
 
     if (words_drop(t->store, &subject, err) != 0 ||
-        ((!t->same || contradicts_base(t)) &&
+        (!t->same && t->by_host != t->host_id &&
          tell_pair(t, "facts-replaced", what, t->incarnation_id, t->by, err) != 0))
         return -1;
     return put(t, verdict, err);
@@ -242,7 +247,7 @@ static int pass_over(const struct telling *t, enum apply_verdict *verdict, struc
                                "host in root's: root's counts";
 
     *verdict = APPLY_WEAKER;
-    if (t->state == FACTS_DISPUTED || (t->same && !contradicts_base(t)))
+    if (t->state == FACTS_DISPUTED || t->same || t->by_host == t->host_id)
         return 0;
     return tell_pair(t, "facts-mismatch", what, t->incarnation_id, t->by, err);
 }
@@ -252,20 +257,31 @@ static int pass_over(const struct telling *t, enum apply_verdict *verdict, struc
 /* The host's own words once more: it may have measured again. */
 static int say_again(const struct telling *t, enum apply_verdict *verdict, struct err *err)
 {
+    *verdict = APPLY_WEAKER;
     return t->same && t->was.base_layers == t->facts->base_layers ? 0 : put(t, verdict, err);
+}
+
+/* Who is gone says nothing more, and nobody could retire it. */
+static int succeed(const struct telling *t, enum apply_verdict *verdict, struct err *err)
+{
+    if (tell_pair(t, "facts-replaced", "measures the layer otherwise than a host that is gone",
+                  t->incarnation_id, t->by, err) != 0)
+        return -1;
+    return put(t, verdict, err);
 }
 
 static int compare_said(const struct telling *t, enum apply_verdict *verdict, struct err *err)
 {
     if (t->by_host == t->host_id)
         return say_again(t, verdict, err);
-    return t->same && !contradicts_base(t) ? confirm(t, verdict, err)
-                                           : begin_dispute(t, verdict, err);
+    if (t->same)
+        return confirm(t, verdict, err);
+    return t->by_gone ? succeed(t, verdict, err) : begin_dispute(t, verdict, err);
 }
 
 static int compare_confirmed(const struct telling *t, enum apply_verdict *verdict, struct err *err)
 {
-    if (t->same && !contradicts_base(t))
+    if (t->same)
         return 0;
     *verdict = APPLY_MISMATCH;
     return tell_pair(t, "facts-mismatch", "measures the layer otherwise than two others do",

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "collector/store/apply.h"
+#include "collector/store/apply_words.h"
 #include "collector/store/closing.h"
 #include "collector/store/labels.h"
 #include "collector/store/place.h"
@@ -180,7 +181,7 @@ static int claim_name(const struct arrival *a, int64_t host_id, struct arena *ar
     st = stmt_use(a->store, STORE_SET_hello, HOST_END);
     stmt_int(&st, a->now_s);
     stmt_int(&st, other);
-    if (stmt_run(&st, err) != 0)
+    if (stmt_run(&st, err) != 0 || words_forget_host(a->store, other, err) != 0)
         return -1;
     return place_count_host(a->store, other, false, err);
 }

@@ -42,13 +42,13 @@ static const char *const sql[] = {
         " UNION ALL SELECT e.chain_id, e.layer_id, s.owner <> 0 FROM store s"
         " JOIN exception e ON e.store_id = s.id AND e.kind = 1"
         " WHERE s.incarnation_id = ?1 AND s.gone_s IS NULL) "
-        "SELECT l.diff, c.digest, l.fact_state FROM held h JOIN chain c ON c.id = h.chain_id "
+        "SELECT l.diff, c.digest, min(h.of_user) = 0 FROM held h JOIN chain c ON c.id = h.chain_id "
         "JOIN layer l ON l.id = coalesce(h.layer_id, c.layer_id) "
         "WHERE l.fact_state = 0"
         " OR (l.fact_of_user > h.of_user)"
         " OR (l.fact_of_user = h.of_user AND ((l.fact_state = 1 AND " FACTS_SAID_BY " <> ?3)"
         "  OR (l.fact_state = 3 AND " FACTS_MAY_SETTLE "))) "
-        "GROUP BY l.id LIMIT ?2",
+        "GROUP BY l.id ORDER BY l.fact_of_user LIMIT ?2",
     /* Of one listing: what its repo digests name, and its image where that is a manifest's ID.
      * Then, of the attestations that its indexes list, those about its own manifests, each with its
      * statements. A manifest (2) may turn out to be an index (3). */
@@ -60,15 +60,15 @@ static const char *const sql[] = {
                   "  SELECT DISTINCT a.manifest FROM named n"
                   "  CROSS JOIN attestation a ON a.in_index = n.digest"
                   "  WHERE a.subject IN (SELECT digest FROM named)) "
-                  "SELECT w.digest, iif(d.state = 2, " DOCUMENT_SAID_BY ", 0), w.kind,"
+                  "SELECT w.digest, iif(d.state = 2, " DOCUMENT_SAID_BY ","
+                  " iif(d.state = 4 AND NOT " MANIFEST_MAY_SETTLE ", ?3, 0)), w.kind,"
                   " d.state IS NOT NULL FROM "
                   "(SELECT digest, 2 AS kind, 3 AS or_kind FROM named"
                   " UNION SELECT manifest, 2, 3 FROM attested"
                   " UNION SELECT p.statement, 4, 4 FROM attested a"
                   " CROSS JOIN provenance p ON p.manifest = a.manifest) w "
                   "LEFT JOIN document d ON d.kind IN (w.kind, w.or_kind) AND d.digest = w.digest "
-                  "WHERE d.state IS NULL OR d.state = 2"
-                  " OR (d.state = 4 AND " MANIFEST_MAY_SETTLE ")",
+                  "WHERE d.state IS NULL OR d.state IN (2, 4)",
 };
 const struct store_sql store_sql_missing = STORE_SQL(sql);
 
@@ -108,7 +108,7 @@ static int load_layers(struct store *s, const struct apply_look *look, uint32_t 
         if (stmt_get_digest(&st, 0, &w->diff, err) != 0 ||
             stmt_get_digest(&st, 1, &w->chain, err) != 0)
             return -1;
-        out->layer_confirms[out->layer_count++] = stmt_get_int(&st, 2) != 0;
+        out->layer_of_root[out->layer_count++] = stmt_get_int(&st, 2) != 0;
     }
     out->layers_full = out->layer_count == look->most;
     return more < 0 ? -1 : 0;
@@ -159,7 +159,7 @@ static int load_manifests_of(struct store *s, uint32_t listing, struct manifests
         struct rec_wanted *w = &out->documents[out->document_count];
 
         known = false;
-        if (stmt_get_int(&st, 1) == f->host) /* its own word: others confirm it */
+        if (stmt_get_int(&st, 1) == f->host) /* it has said its word: others are asked */
             continue;
         w->kind = (enum rec_document_kind)stmt_get_int(&st, 2);
         if (stmt_get_digest(&st, 0, &w->digest, err) != 0)
@@ -305,10 +305,10 @@ int apply_missing(struct store *s, const struct apply_look *look, struct arena *
         .documents = arena_array(arena, 2 * look->most, sizeof(*out->documents), err),
         .document_confirms = arena_array(arena, 2 * look->most, sizeof(bool), err),
         .layers = arena_array(arena, look->most, sizeof(*out->layers), err),
-        .layer_confirms = arena_array(arena, look->most, sizeof(bool), err),
+        .layer_of_root = arena_array(arena, look->most, sizeof(bool), err),
     };
     if (out->documents == NULL || out->document_confirms == NULL || out->layers == NULL ||
-        out->layer_confirms == NULL)
+        out->layer_of_root == NULL)
         return -1;
     if (lack.content && (load_documents(s, look, lack.host, out, err) != 0 ||
                          load_layers(s, look, lack.host, out, err) != 0))

@@ -4,7 +4,7 @@
 #include "collector/store/store_private.h"
 #include "common/cleanup.h"
 
-enum { WORDS_SEE, WORDS_SAY, WORDS_DROP, WORDS_OF_HOST, WORDS_LAYER, WORDS_IMAGE };
+enum { WORDS_SEE, WORDS_SAY, WORDS_DROP, WORDS_OF_HOST, WORDS_LAYER, WORDS_UNKNOWN, WORDS_IMAGE };
 
 static const char *const sql[] = {
     [WORDS_SEE] = "SELECT w.incarnation_id, w.word = ?3, w.host_id = i.host_id FROM disputed_word w"
@@ -15,7 +15,9 @@ static const char *const sql[] = {
                   " incarnation_id = excluded.incarnation_id",
     [WORDS_DROP] = "DELETE FROM disputed_word WHERE kind = ? AND digest = ?",
     [WORDS_OF_HOST] = "SELECT kind, digest FROM disputed_word WHERE host_id = ? LIMIT 1",
-    [WORDS_LAYER] = "SELECT id, fact_of_user FROM layer WHERE diff = ?",
+    [WORDS_LAYER] = "SELECT id FROM layer WHERE diff = ? AND fact_state = 3",
+    [WORDS_UNKNOWN] = "UPDATE layer SET fact_state = 0, fact_of_user = 0, fact_incarnation = NULL,"
+                      " confirm_incarnation = NULL WHERE id = ?",
     [WORDS_IMAGE] = "SELECT id FROM image WHERE digest = ?",
 };
 const struct store_sql store_sql_words = STORE_SQL(sql);
@@ -62,12 +64,14 @@ static int see(struct store *s, const struct words_subject *subject, int64_t inc
 
     stmt_digest(&st, word);
     stmt_int(&st, incarnation_id);
-    *out = (struct words_answer){.first = true};
+    *out = (struct words_answer){.first = true, .news = true};
     *others = 0;
     while ((more = stmt_row(&st, err)) > 0) {
         out->first = false;
-        if (stmt_get_int(&st, 2) != 0)
+        if (stmt_get_int(&st, 2) != 0) {
+            out->news = stmt_get_int(&st, 1) == 0;
             continue;
+        }
         ++*others;
         if (stmt_get_int(&st, 1) != 0)
             out->agrees = stmt_get_int(&st, 0);
@@ -101,26 +105,50 @@ int words_drop(struct store *s, const struct words_subject *subject, struct err 
     return stmt_run(&st, err);
 }
 
-/* The hosts that hold it are asked as if it had just begun. */
-static int ask_anew(struct store *s, const struct words_subject *subject, struct err *err)
+/* The layer's row by its diffID, or the image's: 1, 0 none, -1. */
+static int find(struct store *s, int index, const struct digest *digest, int64_t *id,
+                struct err *err)
 {
-    bool facts = subject->kind == 0;
-    AUTO(stmt_end)
-    struct stmt st = stmt_use(s, STORE_SET_words, facts ? WORDS_LAYER : WORDS_IMAGE);
+    AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_words, index);
     int found;
 
-    if (!facts && subject->kind != REC_DOC_CONFIG) /* asked for by the tables alone */
-        return 0;
-    stmt_digest(&st, subject->digest);
+    stmt_digest(&st, digest);
     found = stmt_row(&st, err);
+    *id = found > 0 ? stmt_get_int(&st, 0) : 0;
+    return found;
+}
+
+static int forget_facts(struct store *s, const struct digest *diff, struct err *err)
+{
+    int64_t id;
+    int found = find(s, WORDS_LAYER, diff, &id, err);
+    struct stmt st;
+
     if (found <= 0)
         return found;
-    if (!facts)
-        return mirror_set_image_ask(s->mirror, stmt_get_int(&st, 0),
-                                    words_ask_for_config(DOCUMENT_DISPUTED, 0, true), err);
-    return mirror_set_layer_ask(
-        s->mirror, stmt_get_int(&st, 0),
-        words_ask_for_facts(FACTS_DISPUTED, stmt_get_int(&st, 1) != 0, 0, true), err);
+    st = stmt_use(s, STORE_SET_words, WORDS_UNKNOWN);
+    stmt_int(&st, id);
+    if (stmt_run(&st, err) != 0)
+        return -1;
+    return mirror_set_layer_ask(s->mirror, id, words_ask_for_facts(FACTS_UNKNOWN, false, 0, true),
+                                err);
+}
+
+/* Facts are not known again; a document stays withdrawn until the next word on it. */
+static int ask_anew(struct store *s, const struct words_subject *subject, struct err *err)
+{
+    int64_t id;
+    int found;
+
+    if (subject->kind == 0)
+        return forget_facts(s, subject->digest, err);
+    if (subject->kind != REC_DOC_CONFIG) /* asked for by the tables alone */
+        return 0;
+    found = find(s, WORDS_IMAGE, subject->digest, &id, err);
+    if (found <= 0)
+        return found;
+    return mirror_set_image_ask(s->mirror, id, words_ask_for_config(DOCUMENT_DISPUTED, 0, true),
+                                err);
 }
 
 /* 1 with something that the host disputes, 0 nothing, -1. */

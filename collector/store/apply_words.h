@@ -41,6 +41,7 @@ struct words_subject {
 struct words_answer {
     bool first;     /* no word of any host is here: there is nothing to differ from any more */
     int64_t agrees; /* the incarnation of another host that said just this; 0 none */
+    bool news;      /* the host did not say this before */
     bool full;      /* they all differ, and there are WORDS_MAX of them */
 };
 

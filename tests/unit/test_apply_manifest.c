@@ -437,6 +437,28 @@ static void two_hosts_that_differ_are_both_not_believed(void **state)
     assert_int_equal(rig_number(&rig, "SELECT state FROM document WHERE kind = 2"), 4);
 }
 
+/* Who has said his word has nothing to add, and keeps nobody else from it. */
+static void a_disputed_manifest_is_asked_of_a_third_host(void **state)
+{
+    struct digest image, ignored, id = rig_digest('M', 7);
+    const char *config = rig_config(&rig, layers, 2, &image), *text;
+
+    (void)state;
+    rig_document(&rig, one, &image, config, 0, 1020);
+    hold(one, &image, &id, REC_BY_CONFIG, true);
+    hold(two, &image, &id, REC_BY_CONFIG, true);
+    hold(three, &image, &id, REC_BY_CONFIG, true);
+    text = make_manifest(&image, 1, 2, &ignored);
+    give(one, &id, text, 1);
+    give(two, &id, make_manifest(&image, 5, 2, &ignored), 1);
+    assert_string_equal(missing(one, 8, NULL), "");
+    assert_string_equal(missing(two, 8, NULL), "");
+    assert_string_equal(missing(three, 8, &id), "m");
+    assert_int_equal(give(three, &id, make_manifest(&image, 1, 2, &ignored), 1), APPLY_CONFIRMED);
+    assert_string_equal(missing(three, 8, NULL), "");
+    assert_int_equal(rig_number(&rig, "SELECT count(*) FROM manifest_blob"), 2);
+}
+
 /* Which of the two it is, only its bytes say: it stays one document all the same. */
 static void a_manifest_here_and_an_index_there_contradict(void **state)
 {
@@ -498,6 +520,7 @@ int main(void)
         TEST(bytes_without_their_digest_are_a_lie),
         TEST(a_cut_one_counts_as_unconfirmed_until_it_is),
         TEST(two_hosts_that_differ_are_both_not_believed),
+        TEST(a_disputed_manifest_is_asked_of_a_third_host),
         TEST(a_manifest_here_and_an_index_there_contradict),
         TEST(newer_rules_may_show_that_it_is_an_index),
         TEST(a_withdrawn_image_takes_its_layers_blobs_along),

@@ -96,6 +96,32 @@ static size_t configs_asked_of(int64_t incarnation)
     return out.document_count;
 }
 
+/* Of one image, told otherwise: its first `count` layers. */
+static enum apply_verdict tell(int64_t incarnation, size_t count, uint32_t rules)
+{
+    struct digest ignored, id = rig_digest('I', 1);
+    enum apply_verdict verdict = rig_document(
+        &rig, incarnation, &id, rig_config(&rig, layers, count, &ignored), rules, 1020);
+
+    assert_mirror_as_file(&rig);
+    return verdict;
+}
+
+static int64_t layer_count(void)
+{
+    return rig_number(&rig, "SELECT coalesce(max(i.layer_count), -1) FROM image i JOIN document d"
+                            " ON d.digest = i.digest WHERE d.state <> 1");
+}
+
+static void hold_document(int64_t incarnation)
+{
+    struct rec_content *c = rig_content(&rig, 1);
+    struct digest id = rig_digest('I', 1);
+
+    rig_image(&rig, c, &id, true);
+    rig_inventory(&rig, incarnation, 1, c, 1010);
+}
+
 /* ---- facts of a layer ------------------------------------------------------------------------ */
 
 static void a_third_host_settles_what_two_dispute(void **unused)
@@ -138,7 +164,7 @@ static void a_host_confirms_itself_in_no_life(void **unused)
     facts(one, 100);
     again = rig_hello(&rig, 4, "web-1", 5000);
     assert_int_not_equal(again, one);
-    assert_int_equal(facts(again, 100), APPLY_KNOWN);
+    assert_int_equal(facts(again, 100), APPLY_WEAKER);
     assert_int_equal(state(), 1);
     assert_int_equal(facts(again, 101), APPLY_TAKEN); /* nor does it contradict itself */
     assert_int_equal(facts(two, 102), APPLY_DISPUTED);
@@ -219,6 +245,68 @@ static void a_retired_host_disputes_nothing(void **unused)
     assert_int_equal(facts(one, 100), APPLY_TAKEN);
     assert_int_equal(state(), 1);
     assert_int_equal(nominal(), 200);
+    assert_int_equal(rig_check(&rig, NULL), 0);
+}
+
+/* Nobody could retire it once more. */
+static void a_host_that_is_gone_disputes_nothing(void **unused)
+{
+    uint64_t retired;
+    struct err err;
+
+    (void)unused;
+    facts(one, 100);
+    tell(one, 4, 1);
+    assert_ok(admin_retire(rig.store, "web-1", 2000, &retired, &err));
+    assert_int_equal(facts(two, 101), APPLY_TAKEN);
+    assert_int_equal(nominal(), 202);
+    assert_int_equal(events("facts-replaced"), 1);
+    assert_int_equal(tell(two, 3, 1), APPLY_TAKEN);
+    assert_int_equal(layer_count(), 3);
+    assert_int_equal(events("document-replaced"), 1);
+}
+
+static void the_base_of_a_content_manifest_is_no_part_of_a_word(void **unused)
+{
+    struct rec_layer_facts f = {
+        .diff = rig_digest('L', 1), .files = 3, .os_release = "", .base_layers = 3};
+    enum apply_verdict verdict;
+    struct err err;
+
+    (void)unused;
+    assert_ok(RIG_APPLY(&rig, apply_layer_facts(rig.store, one, &f, 1030000, &verdict, &err)));
+    facts(two, 101);
+    f.base_layers = 0; /* an older agent */
+    assert_ok(RIG_APPLY(&rig, apply_layer_facts(rig.store, three, &f, 1030000, &verdict, &err)));
+    assert_int_equal(verdict, APPLY_CONFIRMED);
+    assert_int_equal(rig_number(&rig, "SELECT base_layers IS NULL AND files = 3 FROM layer"), 1);
+}
+
+/* Each further word is told, and none twice. */
+static void every_word_of_a_dispute_is_an_event(void **unused)
+{
+    (void)unused;
+    facts(one, 100);
+    facts(two, 101);
+    assert_int_equal(events("facts-mismatch"), 2);
+    facts(three, 102);
+    facts(three, 102);
+    assert_int_equal(events("facts-mismatch"), 3);
+}
+
+static void when_root_is_gone_users_are_asked(void **unused)
+{
+    uint64_t retired;
+    struct err err;
+
+    (void)unused;
+    hold(three, 1000);
+    facts(one, 100);
+    facts(two, 101);
+    assert_ok(admin_retire(rig.store, "web-[12]", 2000, &retired, &err));
+    assert_int_equal(retired, 2);
+    assert_int_equal(layers_asked_of(three), 1);
+    assert_int_equal(facts_in(three, 100, USERS), APPLY_TAKEN);
     assert_int_equal(rig_check(&rig, NULL), 0);
 }
 
@@ -347,32 +435,6 @@ static void users_are_not_asked_what_root_said(void **unused)
 
 /* ---- documents ------------------------------------------------------------------------------- */
 
-/* Of one image, told otherwise: its first `count` layers. */
-static enum apply_verdict tell(int64_t incarnation, size_t count, uint32_t rules)
-{
-    struct digest ignored, id = rig_digest('I', 1);
-    enum apply_verdict verdict = rig_document(
-        &rig, incarnation, &id, rig_config(&rig, layers, count, &ignored), rules, 1020);
-
-    assert_mirror_as_file(&rig);
-    return verdict;
-}
-
-static int64_t layer_count(void)
-{
-    return rig_number(&rig, "SELECT coalesce(max(i.layer_count), -1) FROM image i JOIN document d"
-                            " ON d.digest = i.digest WHERE d.state <> 1");
-}
-
-static void hold_document(int64_t incarnation)
-{
-    struct rec_content *c = rig_content(&rig, 1);
-    struct digest id = rig_digest('I', 1);
-
-    rig_image(&rig, c, &id, true);
-    rig_inventory(&rig, incarnation, 1, c, 1010);
-}
-
 static void a_third_host_settles_a_disputed_document(void **unused)
 {
     (void)unused;
@@ -414,7 +476,7 @@ static void a_host_confirms_no_document_of_its_own(void **unused)
     again = rig_hello(&rig, 4, "web-1", 5000);
     hold_document(again);
     assert_int_equal(configs_asked_of(again), 0);
-    assert_int_equal(tell(again, 4, 1), APPLY_KNOWN);
+    assert_int_equal(tell(again, 4, 1), APPLY_WEAKER);
     assert_int_equal(rig_number(&rig, "SELECT count(*) FROM document WHERE state = 2"), 1);
 }
 
@@ -445,6 +507,10 @@ int main(void)
         TEST(further_hosts_are_asked_while_it_is_disputed),
         TEST(hosts_that_all_differ_are_asked_up_to_a_limit),
         TEST(a_retired_host_disputes_nothing),
+        TEST(a_host_that_is_gone_disputes_nothing),
+        TEST(the_base_of_a_content_manifest_is_no_part_of_a_word),
+        TEST(every_word_of_a_dispute_is_an_event),
+        TEST(when_root_is_gone_users_are_asked),
         TEST(a_dispute_without_words_is_asked_anew),
         TEST(root_goes_before_a_user),
         TEST(root_takes_the_place_of_a_user_who_said_the_same),

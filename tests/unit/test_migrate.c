@@ -161,6 +161,37 @@ static void a_file_of_schema_2_keeps_its_containers(void **state)
     store_close(&s);
 }
 
+/* Whose stores they measured in, agents of before did not say: root is asked anew where it may have
+ * been a user's. */
+static void facts_of_schema_4_may_be_of_users(void **state)
+{
+    struct store *s = NULL;
+
+    (void)state;
+    assert_ok(migrate_run(db, path, 0, migrate_steps, 4, &err));
+    assert_int_equal(
+        sqlite3_exec(db,
+                     "INSERT INTO host (id, name, first_s, last_s) VALUES (1, 'a', 1, 9),"
+                     " (2, 'b', 1, 9);"
+                     "INSERT INTO incarnation (id, uuid, host_id, fingerprint, first_s, last_s) "
+                     "VALUES (1, randomblob(16), 1, zeroblob(32), 1, 9),"
+                     " (2, randomblob(16), 2, zeroblob(32), 1, 9);"
+                     "INSERT INTO store (id, incarnation_id, key, engine, driver, root, state, "
+                     "state_s, sum, first_s, look_s, owner) VALUES "
+                     "(1, 1, randomblob(16), 'docker', 'overlay2', '/', 1, 1, zeroblob(32), 1, 9,"
+                     " 0), (2, 2, randomblob(16), 'podman', 'overlay', '/', 1, 1, zeroblob(32), 1,"
+                     " 9, 1000);"
+                     "INSERT INTO layer (id, diff, fact_state, nominal_bytes, fact_incarnation,"
+                     " confirm_incarnation) VALUES (1, randomblob(32), 1, 5, 1, NULL),"
+                     " (2, randomblob(32), 2, 5, 1, 2), (3, randomblob(32), 3, NULL, 2, 1),"
+                     " (4, randomblob(32), 0, NULL, NULL, NULL)",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
+    assert_ok(store_open_writer(&s, path, &err));
+    assert_int_equal(number(db, "SELECT sum(fact_of_user << id) FROM layer"), 4 + 8);
+    store_close(&s);
+}
+
 static void the_store_refuses_a_newer_file_and_leaves_it_alone(void **state)
 {
     struct store *s = NULL;
@@ -205,6 +236,7 @@ int main(void)
         TEST(no_step_runs_where_no_backup_can_be_written),
         TEST(a_newer_file_is_refused_with_the_backup_to_restore),
         TEST(a_file_of_schema_2_keeps_its_containers),
+        TEST(facts_of_schema_4_may_be_of_users),
         TEST(the_store_refuses_a_newer_file_and_leaves_it_alone),
         TEST(views_are_made_again_when_their_text_changes),
     };

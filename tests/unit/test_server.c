@@ -232,6 +232,7 @@ static void damage(const struct collector_rig *rig, const char *sql)
     sqlite3 *db;
 
     assert_int_equal(sqlite3_open_v2(rig->db, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_busy_timeout(db, 20000), SQLITE_OK); /* the writer is at it too */
     assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
 }

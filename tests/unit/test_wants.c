@@ -336,18 +336,64 @@ static void those_that_declined_make_room_for_others(void **state)
 static void another_incarnation_confirms(void **state)
 {
     struct fixture *f = *state;
-    struct wants_item item = config(1), again = config(1);
+    struct wants_item item = config(1);
 
-    again.confirm = true;
     announce(f, &f->a, &item);
     take(f, &f->a, 0);
     wants_delivered(f->wants, &f->a, REC_DOC_CONFIG, &item.digest, 0);
     announce(f, &f->b, &item);
     wants_settle(f->wants, REC_DOC_CONFIG, &item.digest, 1, WANTS_CONFIRM, 0);
-    announce(f, &f->a, &again);
     assert_ptr_equal(wants_next(f->wants), &f->b);
     assert_int_equal(take(f, &f->a, 0), 0);
     assert_int_equal(take(f, &f->b, 0), 1);
+}
+
+static struct wants_item layer(uint32_t n, bool of_root)
+{
+    return (struct wants_item){
+        .digest = digest_number(n), .chain = digest_number(n), .of_root = of_root};
+}
+
+static size_t take_layers(struct fixture *f, struct wants_session *s)
+{
+    struct wants_item items[REC_BATCH_MAX];
+
+    return wants_take(f->wants, s, WANTS_LAYERS, items, REC_BATCH_MAX, 0);
+}
+
+/* Two users said it: nobody but root has anything to add. */
+static void root_is_asked_after_users(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_item of_user = layer(1, false), of_root = layer(1, true);
+
+    announce(f, &f->a, &of_user);
+    announce(f, &f->b, &of_user);
+    announce(f, &f->c, &of_root);
+    assert_int_equal(take_layers(f, &f->a), 1);
+    wants_delivered(f->wants, &f->a, 0, &of_user.digest, 0);
+    wants_settle(f->wants, 0, &of_user.digest, 1, WANTS_ROOTS, 0);
+    assert_int_equal(take_layers(f, &f->b), 0);
+    assert_int_equal(take_layers(f, &f->c), 1);
+    wants_delivered(f->wants, &f->c, 0, &of_user.digest, 0);
+    wants_settle(f->wants, 0, &of_user.digest, 3, WANTS_DONE, 0);
+    assert_int_equal(wants_count(f->wants), 0);
+}
+
+/* Its user had the layer first, and root pulled it then. */
+static void a_host_that_said_it_may_say_more(void **state)
+{
+    struct fixture *f = *state;
+    struct wants_item of_user = layer(1, false), of_root = layer(1, true);
+
+    announce(f, &f->a, &of_user);
+    announce(f, &f->b, &of_user);
+    assert_int_equal(take_layers(f, &f->a), 1);
+    wants_delivered(f->wants, &f->a, 0, &of_user.digest, 0);
+    wants_settle(f->wants, 0, &of_user.digest, 1, WANTS_CONFIRM, 0);
+    assert_int_equal(take_layers(f, &f->a), 0);
+    announce(f, &f->a, &of_root);
+    assert_int_equal(take_layers(f, &f->b) + take_layers(f, &f->a), 1);
 }
 
 static void one_host_is_not_flooded(void **state)
@@ -482,6 +528,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(those_that_declined_make_room_for_others, setup, teardown),
         cmocka_unit_test_setup_teardown(another_incarnation_confirms, setup, teardown),
+        cmocka_unit_test_setup_teardown(root_is_asked_after_users, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_host_that_said_it_may_say_more, setup, teardown),
         cmocka_unit_test_setup_teardown(one_host_is_not_flooded, setup, teardown),
         cmocka_unit_test_setup_teardown(layers_come_with_a_chain_of_the_asked_host, setup,
                                         teardown),

@@ -14,3 +14,8 @@ CREATE INDEX disputed_word_host ON disputed_word (host_id);
 
 -- 1: nobody measured it in a store of root's, only in such of other users.
 ALTER TABLE layer ADD COLUMN fact_of_user INTEGER NOT NULL DEFAULT 0;
+
+-- Nobody said so before: what a host told that has users' stores may be of those.
+UPDATE layer SET fact_of_user = 1 WHERE fact_state > 0 AND EXISTS
+ (SELECT 1 FROM store s WHERE s.owner <> 0
+  AND s.incarnation_id IN (layer.fact_incarnation, layer.confirm_incarnation));
