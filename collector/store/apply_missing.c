@@ -3,7 +3,9 @@
 #include "collector/store/statements.h"
 #include "collector/store/store_private.h"
 
-enum { STORES, DOCUMENTS, LAYERS, MANIFESTS };
+enum { STORES, DOCUMENTS, LAYERS, LAYER, MANIFESTS };
+
+#define FEW 32 /* layers that are looked up one by one; of more, all that the host holds are */
 
 #define DOCUMENT_SAID_BY "(SELECT host_id FROM incarnation WHERE id = d.incarnation_id)"
 #define FACTS_SAID_BY "(SELECT host_id FROM incarnation WHERE id = l.fact_incarnation)"
@@ -16,6 +18,12 @@ enum { STORES, DOCUMENTS, LAYERS, MANIFESTS };
 #define MANIFEST_MAY_SETTLE MAY_SETTLE("w.kind", "w.digest")
 #define FACTS_MAY_SETTLE MAY_SETTLE("0", "l.diff")
 _Static_assert(WORDS_MAX == 8, "as in MAY_SETTLE");
+
+/* Of a layer l that the host ?3 holds in a store h, of a user's or of root's. */
+#define FACTS_ARE_WANTED                                                                           \
+    "(l.fact_state = 0 OR l.fact_of_user > h.of_user OR (l.fact_of_user = h.of_user AND"           \
+    " ((l.fact_state = 1 AND " FACTS_SAID_BY " <> ?3)"                                             \
+    "  OR (l.fact_state = 3 AND " FACTS_MAY_SETTLE "))))"
 
 /* All start from the host's own rows and go on by keys only. */
 static const char *const sql[] = {
@@ -44,11 +52,10 @@ static const char *const sql[] = {
         " WHERE s.incarnation_id = ?1 AND s.gone_s IS NULL) "
         "SELECT l.diff, c.digest, min(h.of_user) = 0 FROM held h JOIN chain c ON c.id = h.chain_id "
         "JOIN layer l ON l.id = coalesce(h.layer_id, c.layer_id) "
-        "WHERE l.fact_state = 0"
-        " OR (l.fact_of_user > h.of_user)"
-        " OR (l.fact_of_user = h.of_user AND ((l.fact_state = 1 AND " FACTS_SAID_BY " <> ?3)"
-        "  OR (l.fact_state = 3 AND " FACTS_MAY_SETTLE "))) "
-        "GROUP BY l.id ORDER BY l.fact_of_user LIMIT ?2",
+        "WHERE " FACTS_ARE_WANTED " GROUP BY l.id ORDER BY l.fact_of_user LIMIT ?2",
+    [LAYER] = "SELECT l.diff, c.digest, NOT h.of_user FROM (SELECT ?1 AS chain_id, ?2 AS of_user) h"
+              " JOIN chain c ON c.id = h.chain_id JOIN layer l ON l.id = c.layer_id "
+              "WHERE " FACTS_ARE_WANTED,
     /* Of one listing: what its repo digests name, and its image where that is a manifest's ID.
      * Then, of the attestations that its indexes list, those about its own manifests, each with its
      * statements. A manifest (2) may turn out to be an index (3). */
@@ -93,8 +100,33 @@ static int load_documents(struct store *s, const struct apply_look *look, uint32
     return more < 0 ? -1 : 0;
 }
 
-static int load_layers(struct store *s, const struct apply_look *look, uint32_t host,
-                       struct apply_missing *out, struct err *err)
+/* Something that memory says may be asked for. */
+struct candidate {
+    uint32_t layer, chain;
+    bool of_user;
+};
+
+/* What may be missing. */
+struct lack {
+    uint32_t host;
+    bool documents, manifests;
+    bool all_layers; /* more than a few, or the tables decide */
+    struct candidate few[FEW];
+    size_t few_count;
+};
+
+static int add_layer(const struct stmt *st, struct apply_missing *out, struct err *err)
+{
+    struct rec_measure_wanted *w = &out->layers[out->layer_count];
+
+    if (stmt_get_digest(st, 0, &w->diff, err) != 0 || stmt_get_digest(st, 1, &w->chain, err) != 0)
+        return -1;
+    out->layer_of_root[out->layer_count++] = stmt_get_int(st, 2) != 0;
+    return 0;
+}
+
+static int load_all_layers(struct store *s, const struct apply_look *look, uint32_t host,
+                           struct apply_missing *out, struct err *err)
 {
     AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_missing, LAYERS);
     int more;
@@ -102,16 +134,35 @@ static int load_layers(struct store *s, const struct apply_look *look, uint32_t 
     stmt_int(&st, look->incarnation_id);
     stmt_int(&st, (int64_t)look->most);
     stmt_int(&st, host);
-    while ((more = stmt_row(&st, err)) > 0 && out->layer_count < look->most) {
-        struct rec_measure_wanted *w = &out->layers[out->layer_count];
-
-        if (stmt_get_digest(&st, 0, &w->diff, err) != 0 ||
-            stmt_get_digest(&st, 1, &w->chain, err) != 0)
+    while ((more = stmt_row(&st, err)) > 0 && out->layer_count < look->most)
+        if (add_layer(&st, out, err) != 0)
             return -1;
-        out->layer_of_root[out->layer_count++] = stmt_get_int(&st, 2) != 0;
-    }
-    out->layers_full = out->layer_count == look->most;
     return more < 0 ? -1 : 0;
+}
+
+static int load_layer(struct store *s, const struct candidate *c, uint32_t host,
+                      struct apply_missing *out, struct err *err)
+{
+    AUTO(stmt_end) struct stmt st = stmt_use(s, STORE_SET_missing, LAYER);
+    int found;
+
+    stmt_int(&st, c->chain);
+    stmt_int(&st, c->of_user);
+    stmt_int(&st, host);
+    found = stmt_row(&st, err);
+    return found > 0 ? add_layer(&st, out, err) : found;
+}
+
+static int load_layers(struct store *s, const struct apply_look *look, const struct lack *lack,
+                       struct apply_missing *out, struct err *err)
+{
+    if (lack->all_layers && load_all_layers(s, look, lack->host, out, err) != 0)
+        return -1;
+    for (size_t i = 0; !lack->all_layers && i < lack->few_count && i < look->most; i++)
+        if (load_layer(s, &lack->few[i], lack->host, out, err) != 0)
+            return -1;
+    out->layers_full = out->layer_count == look->most;
+    return 0;
 }
 
 /* ---- manifests: of listings that memory does not know to be done with -------------------------
@@ -227,32 +278,45 @@ static bool asks_facts(uint32_t whom, const struct mirror_store *s)
     return s->owner == 0 && whom != s->host;
 }
 
-static bool listing_asks(const struct mirror *m, uint32_t listing, const struct mirror_store *s)
+/* A layer that lies in a store of root's and in a user's is asked for as root's. */
+static void add_candidate(struct lack *lack, const struct candidate *c)
+{
+    for (size_t i = 0; i < lack->few_count; i++)
+        if (lack->few[i].layer == c->layer) {
+            if (lack->few[i].of_user)
+                lack->few[i] = *c;
+            return;
+        }
+    if (lack->few_count == FEW)
+        lack->all_layers = true;
+    else
+        lack->few[lack->few_count++] = *c;
+}
+
+static void look_at_listing(const struct mirror *m, uint32_t listing, const struct mirror_store *s,
+                            struct lack *lack)
 {
     const struct mirror_listing *l = mirror_listing(m, listing);
     const struct mirror_image *image = mirror_image(m, l->image);
 
-    if (l->by_config && asks_config(image->ask, s))
-        return true;
-    for (uint32_t i = 0; l->unpacked && i < image->chain_count; i++) {
-        uint32_t layer = mirror_chain(m, image->chains[i])->layer;
+    lack->documents |= l->by_config && asks_config(image->ask, s);
+    for (uint32_t i = 0; l->unpacked && !lack->all_layers && i < image->chain_count; i++) {
+        struct candidate c = {mirror_chain(m, image->chains[i])->layer, image->chains[i],
+                              s->owner != 0};
 
-        if (layer != 0 && asks_facts(mirror_layer(m, layer)->ask, s))
-            return true;
+        if (c.layer != 0 && asks_facts(mirror_layer(m, c.layer)->ask, s))
+            add_candidate(lack, &c);
     }
-    return false;
 }
 
-static bool store_asks(const struct mirror *m, int64_t store_id)
+/* What a host says of its disk beside the images, the tables know. */
+static void look_at_store(const struct mirror *m, const struct mirror_store *s, struct lack *lack)
 {
-    const struct mirror_store *s = mirror_store(m, store_id);
-
-    if (s->exception_count > 0) /* the tables decide */
-        return true;
-    for (uint32_t i = 0; i < s->listing_count; i++)
-        if (listing_asks(m, s->listings[i], s))
-            return true;
-    return false;
+    lack->host = s->host;
+    lack->all_layers |= s->exception_count > 0;
+    lack->documents |= s->exception_count > 0;
+    for (uint32_t i = 0; i < s->listing_count && !(lack->documents && lack->all_layers); i++)
+        look_at_listing(m, s->listings[i], s, lack);
 }
 
 static bool store_asks_manifests(const struct mirror *m, int64_t store_id,
@@ -267,12 +331,6 @@ static bool store_asks_manifests(const struct mirror *m, int64_t store_id,
     return false;
 }
 
-/* What may be missing. */
-struct lack {
-    uint32_t host;
-    bool content, manifests;
-};
-
 static int find_lack(struct store *s, const struct apply_look *look, struct lack *out,
                      struct err *err)
 {
@@ -283,8 +341,7 @@ static int find_lack(struct store *s, const struct apply_look *look, struct lack
     while ((more = stmt_row(&st, err)) > 0) {
         int64_t id = stmt_get_int(&st, 0);
 
-        out->host = mirror_store(s->mirror, id)->host;
-        out->content = out->content || store_asks(s->mirror, id);
+        look_at_store(s->mirror, mirror_store(s->mirror, id), out);
         out->manifests = out->manifests ||
                          (stmt_get_int(&st, 1) != 0 && store_asks_manifests(s->mirror, id, look));
     }
@@ -294,12 +351,12 @@ static int find_lack(struct store *s, const struct apply_look *look, struct lack
 int apply_missing(struct store *s, const struct apply_look *look, struct arena *arena,
                   struct apply_missing *out, struct err *err)
 {
-    struct lack lack = {.content = false};
+    struct lack lack = {.documents = false};
 
     *out = (struct apply_missing){0};
     if (find_lack(s, look, &lack, err) != 0)
         return -1;
-    if (!lack.content && !lack.manifests)
+    if (!lack.documents && !lack.manifests && !lack.all_layers && lack.few_count == 0)
         return 0;
     *out = (struct apply_missing){
         .documents = arena_array(arena, 2 * look->most, sizeof(*out->documents), err),
@@ -310,8 +367,9 @@ int apply_missing(struct store *s, const struct apply_look *look, struct arena *
     if (out->documents == NULL || out->document_confirms == NULL || out->layers == NULL ||
         out->layer_of_root == NULL)
         return -1;
-    if (lack.content && (load_documents(s, look, lack.host, out, err) != 0 ||
-                         load_layers(s, look, lack.host, out, err) != 0))
+    if (lack.documents && load_documents(s, look, lack.host, out, err) != 0)
+        return -1;
+    if (load_layers(s, look, &lack, out, err) != 0)
         return -1;
     return lack.manifests ? load_manifests(s, look, lack.host, arena, out, err) : 0;
 }

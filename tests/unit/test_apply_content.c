@@ -168,6 +168,32 @@ static void what_is_missing_is_documents_first_and_layers_then(void **state)
     assert_int_equal(missing(two, 10).layer_count, 2);
 }
 
+static void one_layer_more_than_a_few_is_asked_for_like_a_few(void **state)
+{
+    unsigned many[80];
+
+    (void)state;
+    for (unsigned n = 0; n < unit_count(many); n++)
+        many[n] = 100 + n;
+    for (unsigned count = 20; count <= unit_count(many); count += 20) {
+        int64_t host = rig_hello(&rig, 10 + count,
+                                 count == 20   ? "a"
+                                 : count == 40 ? "b"
+                                 : count == 60 ? "c"
+                                               : "d",
+                                 1000);
+        struct digest id;
+        const char *text = rig_config(&rig, many, count, &id);
+
+        hold(host, &id);
+        rig_document(&rig, host, &id, text, 0, 1020);
+        assert_int_equal(missing(host, 200).layer_count, count);
+        assert_int_equal(missing(host, 10).layer_count, 10);
+        assert_true(missing(host, 10).layers_full);
+        assert_false(missing(host, 200).layers_full);
+    }
+}
+
 static void a_redacted_document_is_asked_of_another_host(void **state)
 {
     struct digest ignored, id = rig_digest('I', 1);
@@ -355,6 +381,7 @@ int main(void)
         TEST(a_host_takes_back_what_it_said_of_the_base),
         TEST(facts_that_differ_are_withdrawn),
         TEST(what_is_missing_is_documents_first_and_layers_then),
+        TEST(one_layer_more_than_a_few_is_asked_for_like_a_few),
         TEST(a_redacted_document_is_asked_of_another_host),
         TEST(chains_beside_the_images_are_asked_for_and_missing_ones_are_not),
         TEST(use_replaces_what_was_said_before),
