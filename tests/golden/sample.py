@@ -1,6 +1,7 @@
 """A small fleet, the same each time but for its clock: the examples of docs/command.md.
 
-Two web hosts, a build host with a second engine and user, one that fell silent, one retired.
+Two web hosts, a build host with a second engine and user, one that fell silent, one retired. Beside
+the database lie a catalogue and a policy, for the examples that ask for them.
 """
 
 import os
@@ -126,8 +127,98 @@ def build_host(db):
     db.space(podman, BLOBS, "kept", 5000 * K, 2)
 
 
+def history(db):
+    """What the collector's surveys kept of today and the day before: decimals are thousandths."""
+    builds = {"named": 3, "unnamed": 0, "scratch_images": 1, "undecided_images": 1, "families": 2,
+              "versions": 3}
+    effective = {"images_effective": 3217, "hosts_effective": 3586, "containers_effective": 1000,
+                 "stored_effective": 1838}
+    totals = {"images": 12, "excused": 1, "noted": 0, "unjudged": 0, "mode": 2}
+    for ago, violations in ((0, 5), (1, 6)):
+        day = (db.now // 86400 - ago) * 86400
+        accepted = 11 - violations
+        for report, sheet, item, figures in (
+                ("bases", "core_builds", "", builds), ("bases", "diversity", "", effective),
+                ("policy check", "totals", "", totals | {"violations": violations,
+                                                         "accepted": accepted}),
+                ("policy check", "rules", "company-bases", {"images": accepted,
+                                                            "containers_running": 2}),
+                ("policy check", "rules", "too-old", {"images": 2, "hosts": 1,
+                                                      "containers_running": 0}),
+                ("policy check", "rules", "(the mode)", {"images": violations - 1, "hosts": 2,
+                                                         "containers_running": 0})):
+            for key, value in figures.items():
+                db.insert("figure_day", report=report, sheet=sheet, item=item, key=key, day_s=day,
+                          value=value)
+
+
+CATALOGUE = """bases:
+  - name: docker.io/library/debian:12
+    platform: linux/amd64
+    family: debian
+    version: "12"
+    source: fleet
+    created: {created}
+    added: {added}
+    digest: sha256:{digest}
+    layers:
+      - sha256:{layer}
+  - name: registry.example.com/base/old:1
+    layers:
+      - sha256:{elsewhere}
+
+families:
+  registry.example.com/base/*: company
+
+trust:
+  registries:
+    - docker.io/library/?*
+  stores:
+    - host: web-*
+    - host: build-*
+      root: /var/lib/docker
+"""
+
+POLICY = """mode: {mode}
+rules:
+  - name: company-bases
+    accept:
+      base:
+        - docker.io/library/debian:12
+        - docker.io/library/alpine
+  - name: too-old
+    reject:
+      older-than: 60d
+    on:
+      role: build
+exceptions:
+  - image: registry.example.com/cart:7
+    rule: too-old
+    owner: Ann, shop team
+    reason: moves to debian 13 in spring
+    expires: {expires}
+"""
+
+
+def files(folder, now):
+    """company.yaml, a catalogue; policy.yaml, a white list; wild.yaml, which rejects nothing."""
+    def date(seconds, form="%Y-%m-%dT%H:%M:%SZ"):
+        return time.strftime(form, time.gmtime(seconds))
+
+    texts = {"company.yaml": CATALOGUE.format(
+        created=date(now - 20 * 86400), added=date(now - 9 * 86400),
+        digest=digest("manifest debian:12").hex(), layer=digest("layer debian").hex(),
+        elsewhere=digest("layer elsewhere").hex())}
+    for name, mode in (("policy.yaml", "white list"), ("wild.yaml", "wild west")):
+        texts[name] = POLICY.format(mode=mode, expires=date(now + 90 * 86400, "%Y-%m-%d"))
+    for name, text in texts.items():
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
+            f.write(text)
+
+
 def make(path, now=None):
     db = CensusDb(path, now or int(time.time()))
+    files(os.path.dirname(os.path.abspath(path)), db.now)
     content(db)
     web(db, "web-1", "a")
     web(db, "web-2", "b")
@@ -139,6 +230,7 @@ def make(path, now=None):
     db.event(edge, "host-renamed", "edge-01", "edge-1", ago=90000)
     retired = db.store(db.host("old-1", silent=2_000_000, retired=db.now - 800_000), key="old")
     db.put(retired, db.images["nginx"], ["docker.io/library/nginx:1.25"])
+    history(db)
     db.close()
 
 
