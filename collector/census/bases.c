@@ -152,7 +152,7 @@ static void count_image(struct maker *m, uint32_t image)
     m->out->scratch_images += on_scratch;
     p->images++;
     p->scratch_images += on_scratch;
-    if (!*seen && !on_scratch) {
+    if (!*seen) {
         p->named += b->kind == BASE_NAMED;
         p->unnamed += b->kind == BASE_UNNAMED;
     }

@@ -74,7 +74,7 @@ static void mark_line(struct lineage_facts *l, uint32_t i, uint32_t *content)
     mark_ending(l, i);
     for (uint32_t p = 0; p < image->chain_count; p++) {
         mark_chain(l, image, p);
-        if (p >= first && p + 1 < end)
+        if (p + 1 < end)
             l->out->stood_on[image->chains[p]] = true;
     }
     if (first == image->chain_count)

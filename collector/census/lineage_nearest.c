@@ -68,7 +68,7 @@ static void take_judgement(struct lineage_facts *l, uint32_t i, const struct lin
         break;
     case OUTCOME_UNVERIFIABLE:
         count_one(&out->unverifiable);
-        if (j->boundary > d->claimed && j->boundary > l->genesis[i])
+        if (j->boundary > d->claimed)
             d->claimed = j->boundary;
         break;
     case OUTCOME_INHERITED:

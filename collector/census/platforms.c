@@ -161,7 +161,7 @@ static bool shares_platform(const struct releases *r, uint32_t a, uint32_t b)
 
 static bool may_join(const struct releases *r, uint32_t a, uint32_t b)
 {
-    if (a == b || r->count[a] + r->count[b] > PLATFORMS_MOST)
+    if (r->count[a] + r->count[b] > PLATFORMS_MOST)
         return false;
     if (r->distro[a][0] != '\0' && r->distro[b][0] != '\0' &&
         strcmp(r->distro[a], r->distro[b]) != 0)

@@ -203,6 +203,13 @@ static void a_step_that_says_what_runs_ends_an_image(void **state)
     assert_string_equal(told(), "9 base - - 1; 9 base - - 3");
 }
 
+static void an_entry_point_alone_ends_an_image_too(void **state)
+{
+    (void)state;
+    read_history(2, STEP "," ENTRYPOINT "," STEP);
+    assert_string_equal(told(), "9 base - - 1");
+}
+
 static void the_images_own_last_steps_end_nothing_below(void **state)
 {
     (void)state;
@@ -242,6 +249,7 @@ int main(void)
         TEST(a_squashed_image_holds_no_layer_of_its_base),
         TEST(history_that_does_not_match_the_layers_tells_no_boundary),
         TEST(a_step_that_says_what_runs_ends_an_image),
+        TEST(an_entry_point_alone_ends_an_image_too),
         TEST(the_images_own_last_steps_end_nothing_below),
         TEST(a_step_that_made_a_layer_belongs_below_the_boundary),
         TEST(words_that_only_begin_alike_end_nothing),

@@ -98,6 +98,7 @@ static void labels_name_the_base_by_name_digest_or_both(void **state)
         {"\"" NAME_KEY "\":\"\",\"" DIGEST_KEY "\":\"sha512:00\"", ""},
         {"\"" NAME_KEY "\":\"[redacted]\"", ""},
         {"\"" NAME_KEY "\":\"scratch\"", ""},
+        {"\"" NAME_KEY "\":\"scratch\",\"" DIGEST_KEY "\":\"" DIGEST "\"", ""},
         {"\"" NAME_KEY "\":\"" DIGEST "\"", ""},
     };
 
@@ -337,6 +338,9 @@ static void buildinfo_without_images_says_nothing(void **state)
 {
     static const char *const texts[] = {
         INFO("eyJmcm9udGVuZCI6ImRvY2tlcmZpbGUudjAifQ=="), /* {"frontend":"dockerfile.v0"} */
+        INFO("eyJzb3VyY2VzIjpbeyJ0eXBlIjoiZ2l0IiwicmVmIjoiZGViaWFuOjEyIn1dfQ=="), /* a source of
+                                                                                     type git,
+                                                                                     debian:12 */
         INFO("[redacted]"),
         INFO("eyJmcm9udGVuZCI6ImRv"),
         INFO("===="),

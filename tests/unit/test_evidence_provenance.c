@@ -77,6 +77,18 @@ static void provenance_names_the_images_of_all_stages(void **state)
     assert_string_equal(told(), "7 docker.io/library/debian:12 10");
 }
 
+static void one_name_with_two_digests_is_two_images(void **state)
+{
+    (void)state;
+    read_statement(SLSA2, ABOUT_IT,
+                   "{\"materials\":[" MATERIAL(
+                       "pkg:docker/debian@12") ","
+                                               "{\"uri\":\"pkg:docker/debian@12\"}," MATERIAL(
+                                                   "pkg:docker/debian@12") "]}");
+    assert_string_equal(told(), "7 docker.io/library/debian:12 10; "
+                                "7 docker.io/library/debian:12 00");
+}
+
 static void package_urls_become_names_of_images(void **state)
 {
     static const struct {
@@ -88,6 +100,7 @@ static void package_urls_become_names_of_images(void **state)
         {"pkg:docker/host%3A5000/team/app@1", "host:5000/team/app:1"},
         {"pkg:docker/host:5000/app@1#sub", "host:5000/app:1"},
         {"pkg:docker/app@" OTHER, "docker.io/library/app"},
+        {"pkg:docker/debian@1%32", "docker.io/library/debian:12"},
         {"pkg:docker/scratch", NULL},
         {"pkg:docker/%zz@1", NULL},
         {"pkg:docker/app%4", NULL},
@@ -203,6 +216,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(provenance_names_the_images_of_all_stages),
+        TEST(one_name_with_two_digests_is_two_images),
         TEST(package_urls_become_names_of_images),
         TEST(what_is_no_provenance_says_nothing),
         TEST(a_statement_tells_what_it_is_about),

@@ -201,6 +201,101 @@ static void images_that_lie_nowhere_are_not_in_it(void **state)
     assert_string_equal(text_of(f), "1/100 debian:12\n");
 }
 
+static void what_lies_nowhere_or_is_not_known_counts_nowhere(void **state)
+{
+    struct fixture *f = *state;
+    struct fleet_maker *m = &f->m;
+    uint32_t s = maker_store(m, maker_host(m, "h"), "docker", 0), os = maker_layer(m, "os", 100);
+    uint32_t here = IMAGE(m, os), unknown = IMAGE(m, FLEET_NONE);
+
+    IMAGE(m, os); /* another image of these layers, on no host any more */
+    m->images[unknown].parsed = PARSED_NOT;
+    maker_put(m, s, here, "debian:12");
+    maker_put(m, s, unknown, "mystery:1");
+    build(f);
+    assert_string_equal(text_of(f), "1/100 debian:12\n");
+    assert_int_equal(f->forest.nodes[0].images.count, 1);
+    assert_int_equal(f->forest.nodes[0].branch_images, 1);
+}
+
+static void trees_without_a_name_come_by_the_first_name_above(void **state)
+{
+    struct fixture *f = *state;
+    struct fleet_maker *m = &f->m;
+    uint32_t s = maker_store(m, maker_host(m, "h"), "docker", 0);
+    uint32_t one = maker_layer(m, "one", 10), two = maker_layer(m, "two", 20),
+             x = maker_layer(m, "x", 1), y = maker_layer(m, "y", 2);
+    uint32_t b = IMAGE(m, one, x), z = IMAGE(m, one, y), c = IMAGE(m, two, x);
+
+    maker_put(m, s, b, "b:1");
+    maker_put(m, s, z, "z:1");
+    maker_put(m, s, c, "c:1");
+    build(f);
+    assert_string_equal(text_of(f), "1/10\n.1/1 b:1\n.1/2 z:1\n1/20\n.1/1 c:1\n");
+}
+
+static void layers_without_a_size_are_counted_with_the_node_that_they_are_of(void **state)
+{
+    struct fixture *f = *state;
+    struct fleet_maker *m = &f->m;
+    uint32_t s = maker_store(m, maker_host(m, "h"), "docker", 0);
+    uint32_t os = maker_layer(m, "os", FLEET_UNKNOWN), app = maker_layer(m, "app", 5);
+    uint32_t debian = IMAGE(m, os), shop = IMAGE(m, os, app);
+
+    maker_put(m, s, debian, "debian:12");
+    maker_put(m, s, shop, "shop:1");
+    build(f);
+    assert_int_equal(f->forest.nodes[0].own.unknown, 1);
+    assert_int_equal(f->forest.nodes[1].own.unknown, 0);
+    assert_int_equal(f->forest.nodes[1].line.unknown, 1);
+    assert_int_equal(f->forest.all.unknown, 1);
+}
+
+static void a_subject_without_a_name_is_kept_among_labelled_ones(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t shop = make_fleet(&f->m, false);
+
+    f->wish.labelled_only = f->wish.up = true;
+    f->wish.subject_chains = f->chains;
+    f->chains[f->m.fleet.images[shop].chains[1]] = true;
+    build(f);
+    assert_string_equal(text_of(f), "1/100 debian:12\n.1/50\n");
+    assert_int_equal(f->forest.skipped_layers, 0);
+}
+
+static void a_root_of_several_layers_skips_none(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t shop = make_fleet(&f->m, false);
+
+    f->wish.labelled_only = true;
+    f->wish.subject_chains = f->chains;
+    f->chains[f->m.fleet.images[shop].chains[1]] = true;
+    build(f);
+    assert_string_equal(text_of(f), "2/150\n.1/5 shop:1\n");
+    assert_int_equal(f->forest.skipped_layers, 0);
+}
+
+/* debian's other branch is no part of what is asked about. */
+static void what_is_not_asked_about_makes_no_branch_point(void **state)
+{
+    struct fixture *f = *state;
+    struct fleet_maker *m = &f->m;
+    uint32_t s = maker_store(m, maker_host(m, "h"), "docker", 0);
+    uint32_t os = maker_layer(m, "os", 100), rt = maker_layer(m, "rt", 50),
+             x = maker_layer(m, "x", 1), y = maker_layer(m, "y", 2);
+    uint32_t one = IMAGE(m, os, rt, x), two = IMAGE(m, os, rt, y);
+
+    maker_put(m, s, one, "one:1");
+    maker_put(m, s, two, "two:1");
+    f->wish.labelled_only = f->wish.up = true;
+    f->wish.subject_chains = f->chains;
+    f->chains[f->m.fleet.images[one].chains[2]] = true;
+    build(f);
+    assert_string_equal(text_of(f), "1/100\n.2/51 one:1\n");
+}
+
 static void names_of_all_images_of_a_node_are_told_once_each(void **state)
 {
     struct fixture *f = *state;
@@ -409,6 +504,12 @@ int main(void)
         TEST(the_same_layer_twice_is_two_nodes),
         TEST(an_image_without_layers_is_a_root),
         TEST(images_that_lie_nowhere_are_not_in_it),
+        TEST(what_lies_nowhere_or_is_not_known_counts_nowhere),
+        TEST(trees_without_a_name_come_by_the_first_name_above),
+        TEST(layers_without_a_size_are_counted_with_the_node_that_they_are_of),
+        TEST(a_subject_without_a_name_is_kept_among_labelled_ones),
+        TEST(a_root_of_several_layers_skips_none),
+        TEST(what_is_not_asked_about_makes_no_branch_point),
         TEST(names_of_all_images_of_a_node_are_told_once_each),
         TEST(what_stands_on_a_subject_begins_with_its_whole_line_as_one),
         TEST(a_subject_within_another_is_no_second_root),

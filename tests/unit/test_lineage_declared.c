@@ -232,7 +232,7 @@ static void a_base_of_all_layers_is_another_image_or_none(void **state)
     uint32_t own = tagged(f, IMAGE(&f->r.m, f->os, f->lib), "self:1");
 
     lineage_rig_declare(&f->r, relabelled, EVIDENCE_FROM, PYTHON ":3", "p");
-    lineage_rig_declare(&f->r, own, EVIDENCE_FROM, "self:1", NULL);
+    lineage_rig_declare(&f->r, own, EVIDENCE_FROM, "docker.io/library/self:1", NULL);
     lineage_rig_compute(&f->r, 0);
     assert_outcome(f, relabelled, OUTCOME_CONFIRMED, "is the lowest 2 layers");
     assert_int_equal(of(f, relabelled)->nearest, CHAIN(&f->r.m, f->os, f->rt));

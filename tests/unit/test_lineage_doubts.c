@@ -125,6 +125,8 @@ static void the_tools_of_a_build_are_listed_and_leave_nothing_open(void **state)
 
     lineage_rig_declare(&f->r, shop, EVIDENCE_PROVENANCE, "docker.io/docker/dockerfile:1", "f");
     lineage_rig_declare(&f->r, shop, EVIDENCE_PROVENANCE,
+                        "docker.io/docker/dockerfile-upstream:master", "u");
+    lineage_rig_declare(&f->r, shop, EVIDENCE_PROVENANCE,
                         "docker.io/docker/buildkit-syft-scanner:stable-1", "s");
     lineage_rig_declare(&f->r, shop, EVIDENCE_PROVENANCE, DEBIAN ":12", "d");
     lineage_rig_compute(&f->r, 0);

@@ -216,6 +216,44 @@ static void only_images_with_a_firm_name_date_a_base(void **state)
     assert_int_equal(family(f, chain).date_s, MARCH_S - 300);
 }
 
+static void an_image_that_only_a_digest_names_dates_a_base(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t debian = IMAGE(&f->r.m, f->os);
+
+    f->r.m.images[debian].created_s = MARCH_S;
+    lineage_rig_pull(&f->r, f->store, debian, NULL, DEBIAN, "d");
+    assert_int_equal(family(f, CHAIN(&f->r.m, f->os)).date_s, MARCH_S);
+}
+
+/* Whoever has the layers first, the fleet has heard of the base then. */
+static void no_base_was_made_after_the_fleet_first_heard_of_its_layers(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t late = IMAGE(&f->r.m, f->os), early = IMAGE(&f->r.m, f->os, f->rt);
+    struct lineage_family found;
+
+    f->r.m.images[early].first_s = MARCH_S;
+    f->r.m.images[late].first_s = MARCH_S + 100 * 86400;
+    f->r.m.images[late].created_s = MARCH_S + 90 * 86400;
+    lineage_rig_pull(&f->r, f->store, late, DEBIAN ":12", DEBIAN, "d");
+    found = family(f, CHAIN(&f->r.m, f->os));
+    assert_int_equal(found.date_s, MARCH_S);
+    assert_false(found.from_created);
+}
+
+static void of_several_entries_of_a_chain_one_that_tells_a_family_counts(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t os = CHAIN(&f->r.m, f->os);
+
+    IMAGE(&f->r.m, f->os);
+    lineage_rig_entry(&f->r, "docker.io/corp/plain:1", os);
+    lineage_rig_entry(&f->r, "docker.io/corp/golden:1", os)->family = "precious";
+    lineage_rig_entry(&f->r, "docker.io/corp/other:1", os)->family = "other";
+    assert_string_equal(family(f, os).family, "precious");
+}
+
 static void the_catalogue_dates_a_base_before_all_images(void **state)
 {
     struct fixture *f = *state;
@@ -297,6 +335,9 @@ int main(void)
         TEST(a_tag_alone_puts_nothing_into_a_family_of_the_catalogue),
         TEST(two_dates_are_one_family_and_two_versions_of_their_own_date),
         TEST(only_images_with_a_firm_name_date_a_base),
+        TEST(an_image_that_only_a_digest_names_dates_a_base),
+        TEST(no_base_was_made_after_the_fleet_first_heard_of_its_layers),
+        TEST(of_several_entries_of_a_chain_one_that_tells_a_family_counts),
         TEST(the_catalogue_dates_a_base_before_all_images),
         TEST(too_little_memory_is_an_error_at_every_place),
         TEST(stable_names_are_stable),

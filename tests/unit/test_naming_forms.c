@@ -155,6 +155,21 @@ static void a_digest_of_another_images_manifest_confirms_nothing_and_is_told(voi
                                         ", which does not count"));
 }
 
+static void what_a_user_lists_with_another_images_digest_is_not_told(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t foreign = IMAGE(&f->r.m, f->app), shop = IMAGE(&f->r.m, f->app, f->os),
+             user = lineage_rig_store(&f->r, "laptop", 1000);
+
+    lineage_rig_tag(&f->r, f->store, foreign, "docker.io/corp/base:1");
+    lineage_rig_pull(&f->r, user, foreign, DEBIAN ":12", DEBIAN, "m");
+    f->r.said_digests[0].disproved = true;
+    lineage_rig_compute(&f->r, 0);
+    lineage_rig_explain(&f->r, shop);
+    assert_int_equal(f->r.lineage.images[shop].nearest, CHAIN(&f->r.m, f->app));
+    assert_false(lineage_rig_says(&f->r, "which does not count"));
+}
+
 static void a_digest_of_another_images_manifest_joins_no_release(void **state)
 {
     struct fixture *f = *state;
@@ -182,6 +197,7 @@ int main(void)
         TEST(a_digest_of_another_images_manifest_gives_no_strength),
         TEST(a_digest_of_another_images_manifest_names_nothing_by_itself),
         TEST(a_digest_of_another_images_manifest_confirms_nothing_and_is_told),
+        TEST(what_a_user_lists_with_another_images_digest_is_not_told),
         TEST(a_digest_of_another_images_manifest_joins_no_release),
     };
 

@@ -145,6 +145,45 @@ static void the_uppermost_os_release_of_a_line_counts(void **state)
     assert_int_equal(f->release[top], top);
 }
 
+static void an_os_release_of_a_layer_above_goes_before_its_bases(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t debian = add(f, DEBIAN), alpine = add(f, ALPINE), top = add(f, DEBIAN);
+
+    f->chains[top].parent = alpine;
+    list(f, debian, 1);
+    list(f, top, 1);
+    compute(f);
+    assert_int_equal(f->release[top], debian);
+}
+
+static void a_release_is_of_the_distribution_that_any_of_its_platforms_tells(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t unknown = add(f, NULL), debian = add(f, DEBIAN), alpine = add(f, ALPINE);
+
+    list(f, unknown, 1);
+    list(f, debian, 1);
+    list(f, unknown, 2);
+    list(f, alpine, 2);
+    compute(f);
+    assert_int_equal(f->release[debian], unknown);
+    assert_int_equal(f->release[alpine], alpine);
+}
+
+static void what_only_a_users_store_lists_joins_nothing(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t amd = add(f, DEBIAN), arm = add(f, DEBIAN);
+
+    list(f, amd, 1);
+    list(f, arm, 1);
+    f->said[arm].user = f->said[arm].root;
+    f->said[arm].root.store = FLEET_NONE;
+    compute(f);
+    assert_int_equal(f->release[arm], arm);
+}
+
 static void a_release_has_each_platform_once(void **state)
 {
     struct fixture *f = *state;
@@ -256,6 +295,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_of_no_known_distribution_joins_no_two, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_uppermost_os_release_of_a_line_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_os_release_of_a_layer_above_goes_before_its_bases, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(
+            a_release_is_of_the_distribution_that_any_of_its_platforms_tells, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_only_a_users_store_lists_joins_nothing, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_release_has_each_platform_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_release_has_no_more_platforms_than_is_allowed, setup,
                                         teardown),

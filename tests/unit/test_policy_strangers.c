@@ -218,6 +218,46 @@ static void provenance_and_content_manifests_count_for_nothing(void **state)
     assert_no_verdict_changed(f);
 }
 
+static void a_manifest_of_a_strangers_makes_no_declaration_inherited(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t below = IMAGE(&f->r.m, f->os, f->app);
+
+    court_say(&f->r, f->build_store, f->shop, NULL, "registry.example.com/shop", "its manifest");
+    court_annotate(&f->r, f->shop, GONE);
+    court_say(&f->r, f->build_store, below, "registry.example.com/x:1", NULL, NULL);
+    assert_shop_was(f, POLICY_VIOLATION);
+    court_say(&f->r, f->root_store, below, NULL, "docker.io/evil/x", "a manifest of his own");
+    court_annotate(&f->r, below, GONE);
+    assert_no_verdict_changed(f);
+    court_say(&f->r, f->build_store, below, NULL, "registry.example.com/x", "x's manifest");
+    f->r.evidence_said[1] = (uint32_t)f->r.m.fleet.said_count - 1;
+    assert_int_equal(court_judge(&f->r, f->shop).outcome, POLICY_ACCEPTED);
+}
+
+/* The build host names it, and what its layers are is the other host's word. */
+static void a_config_on_one_hosts_word_settles_no_declaration(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t below = IMAGE(&f->r.m, f->os, f->app), copy = copy_of(f, f->debian);
+    struct fleet_image *images = f->r.m.images;
+
+    court_declare(&f->r, f->shop, GONE);
+    assert_shop_was(f, POLICY_VIOLATION);
+    images[copy].document = images[below].document = DOCUMENT_UNCONFIRMED;
+    images[copy].said_by = images[below].said_by = f->evil;
+    court_say(&f->r, f->build_store, copy, GONE, NULL, NULL);
+    assert_no_verdict_changed(f); /* not confirmed */
+    court_declare(&f->r, below, GONE);
+    court_say(&f->r, f->build_store, below, "registry.example.com/x:1", NULL, NULL);
+    assert_no_verdict_changed(f); /* not inherited */
+    images[below].document = DOCUMENT_CONFIRMED;
+    assert_int_equal(court_judge(&f->r, f->shop).outcome, POLICY_ACCEPTED);
+    images[below].document = DOCUMENT_UNCONFIRMED;
+    images[copy].document = DOCUMENT_CONFIRMED;
+    assert_int_equal(court_judge(&f->r, f->shop).outcome, POLICY_ACCEPTED);
+}
+
 /* ---- layers ---------------------------------------------------------------------------------- */
 
 static void say_facts(struct fixture *f, uint32_t host, enum fleet_fact_state state)
@@ -307,6 +347,23 @@ static void one_hosts_os_release_gives_a_core_build_no_family(void **state)
     assert_string_equal(court_judge(&f->r, f->shop).rule->name, "alpine");
 }
 
+/* That a user's store is trusted to name makes nothing true that its host tells of files. */
+static void a_users_store_that_is_trusted_to_name_speaks_for_no_layer(void **state)
+{
+    struct fixture *f = *state;
+
+    f->r.policy.mode = POLICY_BLACK_LIST;
+    f->r.policy.rule_count = 0;
+    court_rule(&f->r, "no centos", false)->families = court_words(&f->r, "centos");
+    f->r.m.layers[f->os].os_release = "ID=centos\nVERSION_ID=6\n";
+    say_facts(f, f->evil, FACT_REPORTED);
+    assert_shop_was(f, POLICY_ACCEPTED);
+    f->r.m.stores[f->user_store].root = "/home/ann/storage";
+    f->r.namers[f->r.catalogue.namer_count++] =
+        (struct catalogue_namer){"web-666", "/home/ann/storage"};
+    assert_no_verdict_changed(f);
+}
+
 /* ---- digests and dates ----------------------------------------------------------------------- */
 
 static void a_config_on_one_hosts_word_brings_no_line_under_its_id(void **state)
@@ -386,6 +443,52 @@ static void a_digest_of_another_images_manifest_fits_no_rule(void **state)
     assert_string_equal(court_judge(&f->r, f->shop).seen_as, "");
 }
 
+static void neither_unproven_images_nor_disproved_digests_date_a_base(void **state)
+{
+    struct fixture *f = *state;
+    struct fleet_maker *m = &f->r.m;
+    uint32_t copy = copy_of(f, f->debian), other = copy_of(f, f->debian);
+
+    f->r.policy.mode = POLICY_BLACK_LIST;
+    f->r.policy.rule_count = 0;
+    court_rule(&f->r, "old", false)->older_than_s = 30 * DAY_S;
+    m->images[f->debian].created_s = m->fleet.now_s - DAY_S;
+    m->images[copy].created_s = m->images[other].created_s = m->fleet.now_s - 1000 * DAY_S;
+    assert_shop_was(f, POLICY_ACCEPTED);
+    court_say(&f->r, f->build_store, copy, "registry.example.com/old:1", NULL, NULL);
+    m->images[copy].document = DOCUMENT_UNCONFIRMED;
+    m->images[copy].said_by = f->evil;
+    assert_no_verdict_changed(f);
+    court_say(&f->r, f->build_store, other, NULL, "registry.example.com/old", "m");
+    f->r.said_digests[0].disproved = true;
+    assert_no_verdict_changed(f);
+    f->r.said_digests[0].disproved = false;
+    assert_int_equal(court_judge(&f->r, f->shop).outcome, POLICY_VIOLATION);
+}
+
+/* Of a listing only the first store of root's is known by its place: another one may be trusted. */
+static void a_listing_counts_by_any_store_that_is_trusted(void **state)
+{
+    static const char manifest[] = "a manifest";
+    struct digest digest = digest_of(manifest, strlen(manifest));
+    struct fixture *f = *state;
+    static bool trusted[] = {true, false};
+    struct err err;
+
+    f->r.policy.rule_count = 0;
+    court_rule(&f->r, "by manifest", true)->digests = court_digests(&f->r, &digest);
+    court_say(&f->r, f->root_store, f->debian, NULL, "docker.io/library/debian", manifest);
+    assert_int_equal(court_judge(&f->r, f->shop).outcome, POLICY_VIOLATION);
+    f->r.facts.trusted_said = trusted;
+    for (int is_trusted = 0; is_trusted <= 1; is_trusted++) {
+        trusted[1] = is_trusted;
+        assert_ok(policy_open(&f->r.judge, &f->r.policy, &f->r.facts, f->r.m.fleet.now_s,
+                              f->r.m.arena, &err));
+        assert_int_equal(court_judge_on(&f->r, f->shop, f->build).outcome,
+                         is_trusted ? POLICY_ACCEPTED : POLICY_VIOLATION);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,17 +500,22 @@ int main(void)
         T(a_declaration_that_is_contradicted_by_content_leaves_it_to_the_layers),
         T(a_manifest_declares_for_an_image_that_a_trusted_store_lists_with_it),
         T(a_manifest_that_proves_itself_needs_nobodys_word),
+        T(a_manifest_of_a_strangers_makes_no_declaration_inherited),
+        T(a_config_on_one_hosts_word_settles_no_declaration),
         T(provenance_and_content_manifests_count_for_nothing),
         T(one_hosts_word_empties_no_base),
         T(a_known_empty_tar_needs_nobodys_word),
         T(one_hosts_os_release_rejects_nothing_and_is_told),
         T(what_lies_in_a_users_store_rejects_nothing_and_is_told),
         T(one_hosts_os_release_gives_a_core_build_no_family),
+        T(a_users_store_that_is_trusted_to_name_speaks_for_no_layer),
         T(a_config_on_one_hosts_word_brings_no_line_under_its_id),
         T(a_trusted_name_of_a_config_on_one_hosts_word_names_no_line),
         T(only_images_that_a_trusted_store_names_date_a_base),
         T(a_fixed_date_leaves_the_age_to_when_the_fleet_first_heard_of_it),
         T(a_digest_of_another_images_manifest_fits_no_rule),
+        T(neither_unproven_images_nor_disproved_digests_date_a_base),
+        T(a_listing_counts_by_any_store_that_is_trusted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

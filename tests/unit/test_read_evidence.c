@@ -22,20 +22,25 @@ static int close_rig(void **state)
     return 0;
 }
 
-/* A manifest 'M' of APP with an annotation. */
-static void write_manifest(unsigned manifest, int layers, const char *reference)
+/* A manifest 'M' of an image with an annotation. */
+static void write_manifest_of(unsigned image, unsigned manifest, int layers, const char *reference)
 {
     const struct digest digest = rig_digest('M', manifest);
     char hex[DIGEST_HEX + 1], config[DIGEST_HEX + 1], sql[1024];
 
     digest_hex(&digest, hex);
-    digest_hex(&rig.ids[APP], config);
+    digest_hex(&rig.ids[image], config);
     snprintf(sql, sizeof(sql),
              "INSERT INTO manifest (digest, config, layer_count) VALUES (x'%s', x'%s', %d);"
              "INSERT INTO manifest_evidence (manifest, source, seq, reference)"
              " VALUES (x'%s', 1, 0, '%s')",
              hex, config, layers, hex, reference);
     rig_execute(&rig.db, sql);
+}
+
+static void write_manifest(unsigned manifest, int layers, const char *reference)
+{
+    write_manifest_of(APP, manifest, layers, reference);
 }
 
 /* How many rows APP has after a reading. */
@@ -191,6 +196,33 @@ static void a_statement_about_others_says_nothing(void **state)
     assert_string_equal(references_of_app(), "annotated a");
 }
 
+static void an_attestation_of_an_unlisted_index_says_nothing_beside_a_listed_one(void **state)
+{
+    (void)state;
+    read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", INDEX, 1005);
+    read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", 1, 1010);
+    write_manifest(1, LAYERS, "annotated");
+    write_statement(1, 1, "forged");
+    write_statement(2, 2, "listed");
+    write_attestation_in(FORGED, 1, 1);
+    write_attestation_in(INDEX, 2, 1);
+    assert_string_equal(references_of_app(), "annotated listed");
+}
+
+static void statements_without_materials_take_no_room(void **state)
+{
+    (void)state;
+    read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", INDEX, 1005);
+    read_rig_report(&rig, rig.web, 1, 0, APP, "app:1", 1, 1010);
+    write_manifest(1, LAYERS, "annotated");
+    write_attestation_in(INDEX, 1, 1);
+    for (unsigned i = 1; i <= 100; i++)
+        write_statement(1, i, "none");
+    rig_execute(&rig.db, "DELETE FROM material");
+    write_statement(1, 200, "a");
+    assert_string_equal(references_of_app(), "annotated a");
+}
+
 static void of_many_statements_the_first_count(void **state)
 {
     (void)state;
@@ -267,6 +299,18 @@ static void nobody_crowds_out_what_another_host_lists(void **state)
         rig.fleet.hosts[read_rig_host_index(&rig, "build-1")].stores.first);
 }
 
+/* What a host may say is of each image. */
+static void many_rows_of_one_image_leave_room_for_the_next(void **state)
+{
+    (void)state;
+    for (unsigned store = 1; store <= 4; store++)
+        list_many(store, 1000 + 80 * store, 80);
+    read_rig_report(&rig, rig.web, 1, 0, OTHER, "other:1", FORGED, 2500);
+    write_manifest_of(OTHER, FORGED, 1, "own");
+    assert_int_equal(read_rows_of_app(), 256);
+    assert_int_equal(rig.fleet.images[read_rig_image(&rig, OTHER)].evidence.count, 1);
+}
+
 /* The listing is known by who had it first. */
 static void nobody_crowds_out_what_he_was_the_first_to_list(void **state)
 {
@@ -289,9 +333,12 @@ int main(void)
         T(a_listed_index_vouches_for_the_manifests_that_it_attests),
         T(statements_tell_of_the_manifests_that_their_attestation_is_about),
         T(a_statement_about_others_says_nothing),
+        T(an_attestation_of_an_unlisted_index_says_nothing_beside_a_listed_one),
+        T(statements_without_materials_take_no_room),
         T(of_many_statements_the_first_count),
         T(of_many_rows_the_first_count),
         T(nobody_crowds_out_what_another_host_lists),
+        T(many_rows_of_one_image_leave_room_for_the_next),
         T(nobody_crowds_out_what_he_was_the_first_to_list),
     };
 

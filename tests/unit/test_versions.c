@@ -183,6 +183,80 @@ static void a_day_of_making_counts_for_what_was_heard_of_on_it(void **state)
     assert_int_equal(version(f, old)->newer, 1);
 }
 
+static void days_behind_are_days_of_the_calendar(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t old = make_base(f, "old", DEBIAN_12, MARCH_2 + DAY_S - 1),
+             new = make_base(f, "new", DEBIAN_12, MARCH_2 + DAY_S + 1);
+
+    maker_put(&f->r.m, f->store, old, "registry.example.com/debian:12-old");
+    maker_put(&f->r.m, f->store, new, "registry.example.com/debian:12-new");
+    rig_compute(&f->r);
+    assert_int_equal(versions_days_behind(&f->r.versions, version(f, old)), 1);
+}
+
+static void an_equal_number_of_another_family_is_never_newer(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t debian = make_base(f, "debian", DEBIAN_12, MARCH_2),
+             alpine = make_base(f, "alpine", "ID=alpine\nVERSION_ID=12\n", MARCH_2 + 9 * DAY_S);
+
+    maker_put(&f->r.m, f->store, debian, "registry.example.com/debian:12");
+    maker_put(&f->r.m, f->store, alpine, "registry.example.com/alpine:12");
+    rig_compute(&f->r);
+    assert_int_equal(f->r.versions.family_count, 2);
+    assert_int_equal(version(f, debian)->newest, version_at(f, debian));
+    assert_int_equal(version(f, alpine)->newest, version_at(f, alpine));
+}
+
+/* Of each number the newest is known; of the family it is one with a day of making. */
+static void the_newest_of_a_family_is_one_that_was_made(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t made = make_base(f, "made", DEBIAN_12, MARCH_2),
+             heard = make_base(f, "heard", DEBIAN_13, 0);
+
+    maker_put(&f->r.m, f->store, made, "registry.example.com/debian:12");
+    maker_put(&f->r.m, f->store, heard, "registry.example.com/debian:13");
+    rig_compute(&f->r);
+    assert_true(version(f, heard)->date_s > version(f, made)->date_s);
+    assert_int_equal(f->r.versions.families[0].newest, version_at(f, made));
+}
+
+static void a_version_has_the_date_of_its_oldest_core_build(void **state)
+{
+    static const char *const names[] = {"a", "b", "c", "d"};
+    struct fixture *f = *state;
+    uint32_t images[4];
+
+    for (int i = 0; i < 4; i++)
+        images[i] = make_base(f, names[i], DEBIAN_12, MARCH_2 + 70 + 10 * ((i + 2) % 4));
+    for (int i = 0; i < 4; i++)
+        maker_put(&f->r.m, f->store, images[i], "registry.example.com/debian:12");
+    rig_compute(&f->r);
+    assert_int_equal(f->r.versions.count, 1);
+    assert_int_equal(version(f, images[0])->date_s, MARCH_2 + 70);
+}
+
+static void what_is_of_no_known_family_is_none_in_the_count(void **state)
+{
+    struct fixture *f = *state;
+    struct fleet_maker *m = &f->r.m;
+    uint32_t plain = maker_layer(m, "plain", 100), x = maker_layer(m, "x", 1);
+    uint32_t debian = make_base(f, "debian", DEBIAN_12, MARCH_2), one = IMAGE(m, plain, x),
+             two = IMAGE(m, plain, f->app);
+    struct versions_count count;
+    struct err err;
+
+    maker_put(m, f->store, debian, "registry.example.com/debian:12");
+    maker_put(m, f->store, one, "registry.example.com/one:1");
+    maker_put(m, f->store, two, "registry.example.com/two:1");
+    rig_compute(&f->r);
+    assert_ok(versions_count_present(&count, &f->r.versions, &f->r.bases, m->arena, &err));
+    assert_int_equal(count.versions, 2);
+    assert_int_equal(count.families, 1);
+}
+
 static void unnamed_core_builds_are_versions_of_their_own(void **state)
 {
     struct fixture *f = *state;
@@ -195,6 +269,7 @@ static void unnamed_core_builds_are_versions_of_their_own(void **state)
 
         m->layers[os].os_release = DEBIAN_12;
         shops[i] = IMAGE(m, os, f->app);
+        m->images[shops[i]].first_s = MARCH_2 + 39 * DAY_S;
         maker_put(m, f->store, shops[i],
                   i == 0 ? "registry.example.com/shop:1" : "registry.example.com/shop:2");
     }
@@ -259,6 +334,11 @@ int main(void)
         TEST(a_date_of_making_in_the_future_makes_nothing_the_newest_for_ever),
         TEST(what_was_only_heard_of_makes_no_dated_version_old),
         TEST(a_day_of_making_counts_for_what_was_heard_of_on_it),
+        TEST(days_behind_are_days_of_the_calendar),
+        TEST(an_equal_number_of_another_family_is_never_newer),
+        TEST(the_newest_of_a_family_is_one_that_was_made),
+        TEST(a_version_has_the_date_of_its_oldest_core_build),
+        TEST(what_is_of_no_known_family_is_none_in_the_count),
         TEST(unnamed_core_builds_are_versions_of_their_own),
         TEST(the_platforms_of_an_index_are_one_version_whatever_their_days),
         TEST(an_arm64_that_two_indexes_name_joins_no_two_amd64),
