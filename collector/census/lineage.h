@@ -163,6 +163,12 @@ const struct naming_claim *lineage_nearest_title(const struct lineage *l, const 
 bool lineage_is_inherited(const struct lineage *l, const struct fleet *f, const struct catalogue *c,
                           uint32_t image, enum fleet_evidence_source source);
 
+/* Whether all images that end at the chain and have a firm name declare a base by name or digest,
+ * by annotation, label, FROM comment or what their builder says of one base, and nothing confirms
+ * it: their layers may be an application's that was squashed. */
+bool lineage_declares_another(const struct lineage *l, const struct fleet *f,
+                              const struct catalogue *c, uint32_t chain);
+
 /* ---- declarations by some words alone ---------------------------------------------------------
  */
 

@@ -174,6 +174,10 @@ static inline bool lineage_proves(const struct lineage_judgement *j)
     return j->by_itself == OUTCOME_CONFIRMED && !j->is_one_of_several;
 }
 
+/* The first row by which an image declares one base that nothing confirms, of no list of sources;
+ * FLEET_NONE where there is none, or one of its declarations is confirmed. */
+uint32_t lineage_unproven(const struct lineage_facts *l, uint32_t image);
+
 /* The name of its nearest base that an image declares, and the layers confirm; NULL: none. */
 const struct naming_claim *lineage_declared_name(const struct lineage_facts *l, uint32_t image);
 

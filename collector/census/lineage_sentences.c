@@ -491,6 +491,34 @@ static int tell_core(const struct lineage_teller *t, struct lineage_story *story
     return 0;
 }
 
+/* A core build that names a base of its own. What the layers contradict is told apart. */
+static int tell_unproven(const struct lineage_teller *t, struct lineage_story *story,
+                         struct err *err)
+{
+    const struct fleet *f = t->l->f;
+    const struct lineage_image *image = &t->l->out->images[t->image];
+    uint32_t unproven;
+
+    if (image->kind != BASE_NAMED || image->core != naming_top(&f->images[t->image]))
+        return 0;
+    unproven = lineage_unproven(t->l, t->image);
+    for (size_t i = 0; unproven != FLEET_NONE && i < story->declaration_count; i++) {
+        const struct lineage_declaration *d = &story->declarations[i];
+        const char *declared;
+
+        if (d->evidence != &f->evidence[unproven] || d->outcome != OUTCOME_UNVERIFIABLE)
+            continue;
+        declared = declared_words(t, d->evidence, err);
+        return declared == NULL
+                   ? -1
+                   : add(story, say(t, err,
+                                    "%s names %s as its base, and nothing verifies that: this may "
+                                    "be no core build, but an application that was squashed. %s",
+                                    source_words(d->evidence->source), declared, d->why));
+    }
+    return 0;
+}
+
 int lineage_tell_against(const struct lineage_teller *t, struct lineage_story *story,
                          struct err *err)
 {
@@ -499,8 +527,9 @@ int lineage_tell_against(const struct lineage_teller *t, struct lineage_story *s
         return -1;
     if (!t->l->out->images[t->image].known)
         return 0;
-    if (tell_contradicted(t, story, err) != 0 || tell_disputed(t, story, err) != 0 ||
-        tell_nearest(t, story, err) != 0 || tell_above(t, story, err) != 0)
+    if (tell_unproven(t, story, err) != 0 || tell_contradicted(t, story, err) != 0 ||
+        tell_disputed(t, story, err) != 0 || tell_nearest(t, story, err) != 0 ||
+        tell_above(t, story, err) != 0)
         return -1;
     if (tell_tags(t, story, err) != 0 || tell_seen(t, story, err) != 0)
         return -1;

@@ -115,6 +115,51 @@ bool lineage_is_inherited(const struct lineage *l, const struct fleet *f, const 
     return inherits;
 }
 
+/* Lists of sources name other stages' too, and a layer's content manifest that layer's image. */
+static bool is_of_one_base(const struct fleet_evidence *e)
+{
+    return lineage_declares(e) && e->source != EVIDENCE_BUILDINFO &&
+           e->source != EVIDENCE_PROVENANCE && e->source != EVIDENCE_CONTENT_MANIFEST &&
+           (e->reference[0] != '\0' || !digest_is_zero(&e->digest));
+}
+
+uint32_t lineage_unproven(const struct lineage_facts *l, uint32_t image)
+{
+    const struct fleet_run *run = &l->f->images[image].evidence;
+    const uint32_t open_lists = lineage_open_lists(l, image);
+    uint32_t found = FLEET_NONE;
+
+    for (uint32_t i = run->first; i < run->first + run->count; i++) {
+        struct lineage_judgement j;
+
+        if (!lineage_declares(&l->f->evidence[i]))
+            continue;
+        lineage_judge(l, i, open_lists, &j);
+        if (lineage_proves(&j))
+            return FLEET_NONE;
+        if (found == FLEET_NONE && j.outcome != OUTCOME_INHERITED &&
+            is_of_one_base(&l->f->evidence[i]))
+            found = i;
+    }
+    return found;
+}
+
+bool lineage_declares_another(const struct lineage *l, const struct fleet *f,
+                              const struct catalogue *c, uint32_t chain)
+{
+    const struct lineage_facts facts = facts_of(l, f, c);
+    bool declares = false;
+
+    for (uint32_t i = l->first_ending[chain]; i != FLEET_NONE; i = l->next_ending[i]) {
+        if (!facts.is_named[i])
+            continue;
+        if (lineage_unproven(&facts, i) == FLEET_NONE)
+            return false;
+        declares = true;
+    }
+    return declares;
+}
+
 /* ---- declarations ---------------------------------------------------------------------------- */
 
 /* `judgements`: parallel to the story's declarations. */

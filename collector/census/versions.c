@@ -6,6 +6,7 @@
 
 #include "collector/census/bases.h"
 #include "common/clock.h"
+#include "common/imageref.h"
 
 #define LABEL_MAX 320
 #define DAY_TEXT 10 /* "2026-03-02" */
@@ -13,6 +14,7 @@
 struct build { /* one core chain */
     uint32_t chain;
     bool named;
+    bool ranked; /* its day is that of a version of its family */
     int64_t day; /* of a named one; an unnamed one is told apart by its chain */
     const struct digest *digest;
     struct lineage_family family;
@@ -85,7 +87,7 @@ static int describe(struct finder *v, struct err *err)
     return 0;
 }
 
-/* ---- the list -------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 static int compare_numbers(const struct build *x, const struct build *y)
 {
@@ -114,6 +116,123 @@ static int by_version(const void *a, const void *b)
         order = (x->family.date_s > y->family.date_s) - (x->family.date_s < y->family.date_s);
     return order != 0 ? order : digest_cmp(x->digest, y->digest);
 }
+
+/* ---- which of them make others old ----------------------------------------------------------- */
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The repositories that name a build, behind those in `list`. */
+static int add_repositories(const struct finder *v, const struct build *b, const char **list,
+                            size_t *count, struct err *err)
+{
+    const struct naming *n = v->lineage->naming;
+    const struct fleet_run *run = &n->of_chain[b->chain];
+
+    for (uint32_t i = run->first; i < run->first + run->count; i++) {
+        const struct naming_claim *claim = &n->claims[i];
+        char text[IMAGEREF_MAX + 1];
+
+        if (claim->displaced || claim->strength < NAME_TAG ||
+            imageref_repository(claim->name, text) != 0)
+            continue;
+        list[*count] = arena_text(v->arena, text, strlen(text), err);
+        if (list[(*count)++] == NULL)
+            return -1;
+    }
+    return 0;
+}
+
+/* Whether one of the build's repositories is among the sorted ones, or called as its family. */
+static int is_of_repository(const struct finder *v, const struct build *b, const char **known,
+                            size_t known_count, bool *out, struct err *err)
+{
+    const char **own =
+        arena_array(v->arena, v->lineage->naming->of_chain[b->chain].count, sizeof(*own), err);
+    size_t count = 0;
+
+    *out = false;
+    if (own == NULL || add_repositories(v, b, own, &count, err) != 0)
+        return -1;
+    for (size_t i = 0; i < count && !*out; i++) {
+        const char *slash = strrchr(own[i], '/');
+
+        *out = strcmp(slash != NULL ? slash + 1 : own[i], b->family.family) == 0 ||
+               (known_count > 0 &&
+                bsearch(&own[i], known, known_count, sizeof(*known), by_text) != NULL);
+    }
+    return 0;
+}
+
+/* An image of one layer, which nothing stands on, may be a base that is new, or an application that
+ * was squashed, whose day is its own. */
+static bool is_open(const struct finder *v, const struct build *b)
+{
+    return b->named && !b->ranked &&
+           !lineage_declares_another(v->lineage, v->f, v->catalogue, b->chain);
+}
+
+static bool is_sure(const struct finder *v, const struct build *b)
+{
+    return b->named && (v->lineage->naming->entry[b->chain] != FLEET_NONE ||
+                        (v->lineage->stood_on[b->chain] && is_open(v, b)));
+}
+
+/* The builds of one family. Where none is one for sure, and no repository tells, all may be. */
+static int rank_family(struct finder *v, struct build *builds, size_t count, struct err *err)
+{
+    const struct naming *n = v->lineage->naming;
+    const char **known;
+    size_t claims = 0, known_count = 0;
+    bool any = false;
+
+    for (size_t i = 0; i < count; i++) {
+        builds[i].ranked = is_sure(v, &builds[i]);
+        claims += builds[i].ranked ? n->of_chain[builds[i].chain].count : 0;
+        any = any || builds[i].ranked;
+    }
+    known = arena_array(v->arena, claims, sizeof(*known), err);
+    if (known == NULL)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (builds[i].ranked && add_repositories(v, &builds[i], known, &known_count, err) != 0)
+            return -1;
+    if (known_count > 1)
+        qsort(known, known_count, sizeof(*known), by_text);
+    for (size_t i = 0; i < count; i++) {
+        bool is_of = false;
+
+        if (!is_open(v, &builds[i]))
+            continue;
+        if (is_of_repository(v, &builds[i], known, known_count, &is_of, err) != 0)
+            return -1;
+        builds[i].ranked = is_of;
+        any = any || is_of;
+    }
+    for (size_t i = 0; i < count && !any; i++)
+        builds[i].ranked = is_open(v, &builds[i]);
+    return 0;
+}
+
+static int rank_families(struct finder *v, struct err *err)
+{
+    if (v->build_count > 1)
+        qsort(v->builds, v->build_count, sizeof(*v->builds), by_version);
+    for (size_t from = 0, to; from < v->build_count; from = to) {
+        const char *family = v->builds[from].family.family;
+
+        for (to = from + 1;
+             to < v->build_count && strcmp(v->builds[to].family.family, family) == 0;)
+            to++;
+        if (rank_family(v, v->builds + from, to - from, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- the list -------------------------------------------------------------------------------- */
 
 static const char *label(const struct finder *v, const struct build *b, struct err *err)
 {
@@ -163,8 +282,6 @@ static int list_versions(struct finder *v, struct err *err)
     v->out->families = arena_array(v->arena, v->build_count, sizeof(*v->out->families), err);
     if (v->out->list == NULL || v->out->families == NULL)
         return -1;
-    if (v->build_count > 1)
-        qsort(v->builds, v->build_count, sizeof(*v->builds), by_version);
     for (size_t i = 0; i < v->build_count; i++) {
         const struct build *b = &v->builds[i], *before = i > 0 ? b - 1 : NULL;
         bool new_family = before == NULL || strcmp(before->family.family, b->family.family) != 0;
@@ -173,6 +290,7 @@ static int list_versions(struct finder *v, struct err *err)
             add_version(v, b, new_family, err) != 0)
             return -1;
         v->out->list[v->out->count - 1].from_created |= b->family.from_created;
+        v->out->list[v->out->count - 1].ranked |= b->ranked;
         v->out->of_chain[b->chain] = v->out->count - 1;
     }
     return 0;
@@ -187,7 +305,8 @@ static bool is_newer(const struct version *a, const struct version *b)
     return a->date_s > b->date_s;
 }
 
-/* Versions of one family and number: by date, the unnamed ones behind them. What was heard of
+/* Versions of one family and number: by date, the unnamed ones behind them; only ranked ones make
+ * others old, or are. What was heard of
  * before another one was made is older than that; what was made before another one was heard of may
  * be newer. */
 static void rank_number(struct versions *out, uint32_t from, uint32_t to)
@@ -200,7 +319,7 @@ static void rank_number(struct versions *out, uint32_t from, uint32_t to)
         struct version *v = &out->list[i];
         bool is_made = v->from_created;
 
-        if (!v->named)
+        if (!v->ranked)
             continue;
         if (is_made && made == FLEET_NONE)
             made = i;
@@ -213,7 +332,7 @@ static void rank_number(struct versions *out, uint32_t from, uint32_t to)
     }
     newest = made != FLEET_NONE ? made : heard;
     for (uint32_t i = from; i < to; i++)
-        if (!out->list[i].named)
+        if (!out->list[i].ranked)
             out->list[i].newest = newest;
     if (newest != FLEET_NONE &&
         (family->newest == FLEET_NONE || is_newer(&out->list[newest], &out->list[family->newest])))
@@ -245,7 +364,8 @@ int versions_compute(struct versions *out, const struct fleet *f, const struct c
         return -1;
     for (size_t i = 0; i < f->chain_count; i++)
         out->of_chain[i] = FLEET_NONE;
-    if (list_builds(&v, err) != 0 || describe(&v, err) != 0 || list_versions(&v, err) != 0)
+    if (list_builds(&v, err) != 0 || describe(&v, err) != 0 || rank_families(&v, err) != 0 ||
+        list_versions(&v, err) != 0)
         return -1;
     rank(out);
     return 0;
@@ -255,7 +375,7 @@ int64_t versions_days_behind(const struct versions *v, const struct version *ver
 {
     const struct version *newest;
 
-    if (version->newest == FLEET_NONE || !version->named || version->date_s <= 0)
+    if (version->newest == FLEET_NONE || !version->ranked || version->date_s <= 0)
         return FLEET_UNKNOWN;
     newest = &v->list[version->newest];
     return newest->date_s / DAY_S - version->date_s / DAY_S;

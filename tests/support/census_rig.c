@@ -9,6 +9,7 @@ void rig_open(struct census_rig *r)
     memset(r, 0, sizeof(*r));
     maker_open(&r->m);
     r->m.fleet.said_digests = r->said_digests;
+    r->m.fleet.evidence = r->evidence;
 }
 
 void rig_close(struct census_rig *r)
@@ -49,6 +50,23 @@ void rig_digest(struct census_rig *r, const char *repository, const struct diges
         run->first = (uint32_t)f->said_digest_count;
     r->said_digests[f->said_digest_count++] =
         (struct fleet_said_digest){.repository = maker_name(&r->m, repository), .digest = *digest};
+}
+
+void rig_declare(struct census_rig *r, uint32_t image, enum fleet_evidence_source source,
+                 const char *reference)
+{
+    struct fleet *f = &r->m.fleet;
+    struct fleet_run *run = &f->images[image].evidence;
+
+    check(f->evidence_count < MAKER_MAX);
+    if (run->count++ == 0)
+        run->first = (uint32_t)f->evidence_count;
+    check(run->first + run->count == f->evidence_count + 1);
+    r->evidence[f->evidence_count++] = (struct fleet_evidence){.image = image,
+                                                               .source = source,
+                                                               .role = EVIDENCE_OF_BASE,
+                                                               .reference = reference,
+                                                               .layers = FLEET_UNKNOWN};
 }
 
 void rig_listed_once(struct census_rig *r, uint32_t store, uint32_t image, const char *name)

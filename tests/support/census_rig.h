@@ -14,6 +14,7 @@ struct census_rig {
     struct fleet_maker m;
     struct fleet_said said[MAKER_MAX];
     struct fleet_said_digest said_digests[MAKER_MAX];
+    struct fleet_evidence evidence[MAKER_MAX];
     struct catalogue catalogue;
     struct copies copies;
     struct ledgers ledgers;
@@ -30,6 +31,10 @@ void rig_close(struct census_rig *r);
 
 /* The store made last says that the image it got last has this repo digest too. */
 void rig_digest(struct census_rig *r, const char *repository, const struct digest *digest);
+
+/* An image declares its base, by name alone; image by image, by source. */
+void rig_declare(struct census_rig *r, uint32_t image, enum fleet_evidence_source source,
+                 const char *reference);
 
 /* A store listed the image with this name, and does not any more. After the last presence. */
 void rig_listed_once(struct census_rig *r, uint32_t store, uint32_t image, const char *name);

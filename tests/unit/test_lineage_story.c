@@ -95,6 +95,34 @@ static void a_story_of_a_core_build_ends_at_itself(void **state)
     assert_int_equal(story->against_count, 0);
 }
 
+static void a_core_build_that_declares_another_base_says_so(void **state)
+{
+    struct fixture *f = *state;
+    struct fleet_maker *m = &f->r.m;
+    uint32_t squashed = IMAGE(m, f->os), lying = IMAGE(m, f->rt), plain = IMAGE(m, f->app);
+
+    m->layers[f->os].os_release = m->layers[f->rt].os_release = m->layers[f->app].os_release =
+        "ID=debian\n";
+    lineage_rig_tag(&f->r, f->store, squashed, "shop/squashed:1");
+    lineage_rig_pull(&f->r, f->store, lying, "shop/lying:1", "docker.io/shop/lying", "l");
+    lineage_rig_pull(&f->r, f->store, plain, DEBIAN ":12", DEBIAN, "d");
+    lineage_rig_declare(&f->r, squashed, EVIDENCE_ANNOTATION, DEBIAN ":13", NULL);
+    lineage_rig_declare(&f->r, lying, EVIDENCE_ANNOTATION, DEBIAN ":12", "d");
+    lineage_rig_declare(&f->r, plain, EVIDENCE_PROVENANCE, "docker.io/library/golang:1", NULL);
+    lineage_rig_compute(&f->r, 0);
+    assert_int_equal(f->r.lineage.images[squashed].core_method, LINEAGE_SELF);
+    lineage_rig_explain(&f->r, squashed);
+    assert_true(lineage_rig_says(&f->r,
+                                 "An annotation of its manifest names debian:13 as its base, "
+                                 "and nothing verifies that: this may be no core build, but "
+                                 "an application that was squashed."));
+    lineage_rig_explain(&f->r, lying); /* told as a contradiction */
+    assert_true(lineage_rig_says(&f->r, "the layers contradict it"));
+    assert_false(lineage_rig_says(&f->r, "nothing verifies that"));
+    lineage_rig_explain(&f->r, plain);
+    assert_false(lineage_rig_says(&f->r, "nothing verifies that"));
+}
+
 static void a_standalone_image_says_why(void **state)
 {
     struct fixture *f = *state;
@@ -328,6 +356,7 @@ int main(void)
         TEST(a_story_lists_boundaries_from_the_core_build_up),
         TEST(a_clear_answer_has_nothing_against_it),
         TEST(a_story_of_a_core_build_ends_at_itself),
+        TEST(a_core_build_that_declares_another_base_says_so),
         TEST(a_standalone_image_says_why),
         TEST(a_family_is_the_word_of_os_release),
         TEST(without_os_release_a_family_is_the_repositorys_last_part),

@@ -323,6 +323,166 @@ static void an_arm64_that_two_indexes_name_joins_no_two_amd64(void **state)
     assert_int_not_equal(version_at(f, old), version_at(f, new));
 }
 
+/* ---- what is no version of the family, though it holds its system ------------------------------
+ */
+
+#define HUB_DEBIAN "registry.example.com/library/debian"
+#define SQUASHED "registry.example.com/shop/squashed"
+
+static void put_on(struct fixture *f, uint32_t base, const char *name)
+{
+    struct fleet_maker *m = &f->r.m;
+
+    maker_put(m, f->store, IMAGE(m, m->chains[m->images[base].chains[0]].layer, f->app), name);
+}
+
+/* debian 12 of March the 2nd, with an image on it, and a squashed application of 30 days later. */
+static void make_squashed(struct fixture *f, uint32_t *real, uint32_t *squashed)
+{
+    *real = make_base(f, "real", DEBIAN_12, MARCH_2);
+    *squashed = make_base(f, "squashed", DEBIAN_12, MARCH_2 + 30 * DAY_S);
+    maker_put(&f->r.m, f->store, *real, HUB_DEBIAN ":12");
+    maker_put(&f->r.m, f->store, *squashed, SQUASHED ":1");
+    put_on(f, *real, "shop:1");
+}
+
+static void assert_unranked(const struct fixture *f, uint32_t image, uint32_t newest)
+{
+    assert_int_equal(version(f, image)->newest, newest);
+    assert_int_equal(version(f, image)->newer, FLEET_UNKNOWN);
+    assert_int_equal(versions_days_behind(&f->r.versions, version(f, image)), FLEET_UNKNOWN);
+}
+
+static void assert_newest_is(const struct fixture *f, uint32_t image)
+{
+    assert_int_equal(version(f, image)->newest, version_at(f, image));
+    assert_int_equal(version(f, image)->newer, 0);
+    assert_int_equal(f->r.versions.families[0].newest, version_at(f, image));
+}
+
+static void a_squashed_application_that_nothing_stands_on_makes_no_base_old(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t real, squashed;
+
+    make_squashed(f, &real, &squashed);
+    rig_compute(&f->r);
+    assert_int_equal(f->r.versions.count, 2);
+    assert_newest_is(f, real);
+    assert_unranked(f, squashed, version_at(f, real));
+}
+
+static void what_declares_another_base_that_nothing_confirms_makes_no_base_old(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t real, squashed;
+
+    make_squashed(f, &real, &squashed);
+    put_on(f, squashed, "shop:2");
+    rig_declare(&f->r, squashed, EVIDENCE_FROM, "docker.io/library/debian:12");
+    rig_compute(&f->r);
+    assert_newest_is(f, real);
+    assert_unranked(f, squashed, version_at(f, real));
+}
+
+static void what_an_image_stands_on_and_declares_nothing_is_a_version(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t real, golden;
+
+    make_squashed(f, &real, &golden);
+    put_on(f, golden, "shop:2");
+    rig_compute(&f->r);
+    assert_newest_is(f, golden);
+    assert_int_equal(version(f, real)->newer, 1);
+}
+
+static void a_new_build_of_the_familys_repository_counts_before_anything_stands_on_it(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t old = make_base(f, "old", DEBIAN_12, MARCH_2),
+             new = make_base(f, "new", DEBIAN_12, MARCH_2 + DAY_S),
+             squashed = make_base(f, "squashed", DEBIAN_12, MARCH_2 + 9 * DAY_S);
+
+    maker_put(&f->r.m, f->store, old, "registry.example.com/golden:12-old");
+    maker_put(&f->r.m, f->store, new, "registry.example.com/golden:12-new");
+    maker_put(&f->r.m, f->store, squashed, SQUASHED ":1");
+    put_on(f, old, "shop:1");
+    rig_compute(&f->r);
+    assert_newest_is(f, new);
+    assert_int_equal(version(f, old)->newer, 1);
+    assert_unranked(f, squashed, version_at(f, new));
+}
+
+static void a_repository_that_is_called_as_the_family_needs_no_other_version(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t real = make_base(f, "real", DEBIAN_12, MARCH_2),
+             squashed = make_base(f, "squashed", DEBIAN_12, MARCH_2 + 9 * DAY_S);
+
+    maker_put(&f->r.m, f->store, real, HUB_DEBIAN ":12");
+    maker_put(&f->r.m, f->store, squashed, SQUASHED ":1");
+    rig_compute(&f->r);
+    assert_newest_is(f, real);
+    assert_unranked(f, squashed, version_at(f, real));
+}
+
+static void the_catalogues_word_makes_a_version_whatever_it_declares(void **state)
+{
+    struct fixture *f = *state;
+    struct catalogue_base entry = {
+        .name = SQUASHED ":1", .platform = "linux/amd64", .family = "", .version = ""};
+    uint32_t real, squashed;
+
+    make_squashed(f, &real, &squashed);
+    rig_declare(&f->r, squashed, EVIDENCE_FROM, "docker.io/library/debian:12");
+    entry.chain = f->r.m.chains[f->r.m.images[squashed].chains[0]].digest;
+    f->r.catalogue = (struct catalogue){.bases = &entry, .base_count = 1};
+    rig_compute(&f->r);
+    assert_newest_is(f, squashed);
+    assert_int_equal(version(f, real)->newer, 1);
+}
+
+static void where_nothing_tells_a_base_from_an_application_dates_alone_count(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t one = make_base(f, "one", DEBIAN_12, MARCH_2),
+             two = make_base(f, "two", DEBIAN_12, MARCH_2 + DAY_S),
+             claims = make_base(f, "claims", DEBIAN_12, MARCH_2 + 2 * DAY_S);
+
+    maker_put(&f->r.m, f->store, one, "registry.example.com/one:1");
+    maker_put(&f->r.m, f->store, two, "registry.example.com/two:1");
+    maker_put(&f->r.m, f->store, claims, "registry.example.com/claims:1");
+    rig_declare(&f->r, claims, EVIDENCE_ANNOTATION, "docker.io/library/debian:12");
+    rig_compute(&f->r);
+    assert_newest_is(f, two);
+    assert_int_equal(version(f, one)->newer, 1);
+    assert_unranked(f, claims, version_at(f, two));
+}
+
+static void a_fleet_of_one_squashed_application_knows_no_newest_version(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t claims = make_base(f, "claims", DEBIAN_12, MARCH_2);
+
+    maker_put(&f->r.m, f->store, claims, SQUASHED ":1");
+    rig_declare(&f->r, claims, EVIDENCE_FROM, "docker.io/library/debian:12");
+    rig_compute(&f->r);
+    assert_unranked(f, claims, FLEET_NONE);
+    assert_int_equal(f->r.versions.families[0].newest, FLEET_NONE);
+}
+
+static void another_stages_source_speaks_against_no_base(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t base = make_base(f, "base", DEBIAN_12, MARCH_2);
+
+    maker_put(&f->r.m, f->store, base, HUB_DEBIAN ":12");
+    rig_declare(&f->r, base, EVIDENCE_PROVENANCE, "docker.io/library/golang:1");
+    rig_compute(&f->r);
+    assert_newest_is(f, base);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +502,15 @@ int main(void)
         TEST(unnamed_core_builds_are_versions_of_their_own),
         TEST(the_platforms_of_an_index_are_one_version_whatever_their_days),
         TEST(an_arm64_that_two_indexes_name_joins_no_two_amd64),
+        TEST(a_squashed_application_that_nothing_stands_on_makes_no_base_old),
+        TEST(what_declares_another_base_that_nothing_confirms_makes_no_base_old),
+        TEST(what_an_image_stands_on_and_declares_nothing_is_a_version),
+        TEST(a_new_build_of_the_familys_repository_counts_before_anything_stands_on_it),
+        TEST(a_repository_that_is_called_as_the_family_needs_no_other_version),
+        TEST(the_catalogues_word_makes_a_version_whatever_it_declares),
+        TEST(where_nothing_tells_a_base_from_an_application_dates_alone_count),
+        TEST(a_fleet_of_one_squashed_application_knows_no_newest_version),
+        TEST(another_stages_source_speaks_against_no_base),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
