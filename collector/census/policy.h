@@ -22,7 +22,8 @@
  * counts when two hosts tell the same, or one that is trusted to name. What an image itself may be
  * named counts in the same way.
  *
- * Names, digests and chains that one rule asks for must stand at one place of the line. An image's
+ * Names, digests and chains that one rule asks for must stand at one place of the line; an image
+ * that it asks for (`images`) is meant by itself, and not what stands on it. An image's
  * ID and chainIDs are its content, if its config proves itself or is confirmed; else its ID and
  * names stand for no layers of others. That a manifest is of an image, and where something comes
  * from, is a store's word like a name: it counts from a trusted one (manifests also from the
@@ -71,6 +72,8 @@ struct policy_rule {
     struct policy_words origins;   /* patterns of "registry/repository" of the image or a layer */
     struct policy_digests digests; /* manifests, indexes or image IDs that end in the line */
     struct policy_digests chains;  /* chainIDs in the line */
+    struct policy_digests images;  /* IDs of the image itself, whatever stands on it; without words
+                                      for a place of the line */
     int64_t older_than_s;          /* age of the core build; 0 no condition */
     bool unknown;                  /* the core build is unnamed for policy, or nothing known */
     bool unverified;               /* or: nothing verifies the base that the image declares */

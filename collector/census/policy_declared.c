@@ -107,14 +107,19 @@ static bool names_a_base(const struct fleet_evidence *e)
     return e->role == EVIDENCE_OF_BASE && (e->reference[0] != '\0' || !digest_is_zero(&e->digest));
 }
 
-/* *found: the first row that nothing verifies; FLEET_NONE where there is none, or one is confirmed.
- */
-static int find_doubt(const struct policy_judge *j, uint32_t image, uint32_t *found,
-                      struct err *err)
+/* What an image's declarations come to, by words that count. */
+struct declared {
+    uint32_t doubt; /* the first row that nothing verifies; FLEET_NONE where there is none, or one
+                       is confirmed */
+    bool confirmed, differs; /* one is; another one is not */
+};
+
+static int look_at_declared(const struct policy_judge *j, uint32_t image, struct declared *out,
+                            struct err *err)
 {
     const struct fleet_run *run = &j->facts->f->images[image].evidence;
 
-    *found = FLEET_NONE;
+    *out = (struct declared){.doubt = FLEET_NONE};
     for (uint32_t i = run->first; i < run->first + run->count; i++) {
         const struct fleet_evidence *e = &j->facts->f->evidence[i];
         enum lineage_outcome outcome;
@@ -124,13 +129,15 @@ static int find_doubt(const struct policy_judge *j, uint32_t image, uint32_t *fo
         if (policy_go_on(j, err) != 0)
             return -1;
         outcome = lineage_outcome_by(j->doubts->lineage, i);
-        if (outcome == OUTCOME_CONFIRMED) {
-            *found = FLEET_NONE;
-            return 0;
-        }
-        if (outcome == OUTCOME_UNVERIFIABLE && *found == FLEET_NONE && names_a_base(e))
-            *found = i;
+        out->confirmed = out->confirmed || outcome == OUTCOME_CONFIRMED;
+        if (outcome == OUTCOME_CONFIRMED || outcome == OUTCOME_INHERITED || !names_a_base(e))
+            continue;
+        out->differs = true;
+        if (outcome == OUTCOME_UNVERIFIABLE && out->doubt == FLEET_NONE)
+            out->doubt = i;
     }
+    if (out->confirmed)
+        out->doubt = FLEET_NONE;
     return 0;
 }
 
@@ -138,19 +145,19 @@ int policy_doubt(struct policy_judge *j, uint32_t image, const char **out, struc
 {
     static const char no_doubt[] = "";
     const char **text, *why;
-    uint32_t found;
+    struct declared declared;
 
     *out = NULL;
     if (j->doubts == NULL || !j->facts->lineage->images[image].known)
         return 0;
     text = &j->doubts->texts[image];
     if (*text == NULL) {
-        if (find_doubt(j, image, &found, err) != 0)
+        if (look_at_declared(j, image, &declared, err) != 0)
             return -1;
         *text = no_doubt;
-        if (found != FLEET_NONE) {
-            why = lineage_why_by(j->doubts->lineage, found, j->arena, err);
-            *text = why != NULL ? tell(j, &j->facts->f->evidence[found], why, err) : NULL;
+        if (declared.doubt != FLEET_NONE) {
+            why = lineage_why_by(j->doubts->lineage, declared.doubt, j->arena, err);
+            *text = why != NULL ? tell(j, &j->facts->f->evidence[declared.doubt], why, err) : NULL;
         }
     }
     if (*text == NULL)
@@ -190,11 +197,26 @@ bool policy_accepts_doubt(const struct policy_judge *j, const struct policy_subj
     return s->doubt != NULL && j->policy->rules[rule].unverified;
 }
 
-const char *policy_why_not_unknown(const struct policy_rule *r)
+int policy_why_not_unknown(const struct policy_judge *j, const struct policy_subject *s,
+                           const struct policy_rule *r, const char **out, struct err *err)
 {
+    struct declared declared = {.doubt = FLEET_NONE};
+    bool vouched;
+
+    *out = "its core build has a name that counts";
     if (!r->unverified)
-        return "its core build has a name that counts";
-    return r->unknown ? "its core build has a name that counts, and it declares no base that "
-                        "nothing verifies"
-                      : "it declares no base that nothing verifies";
+        return 0;
+    if (j->doubts != NULL && j->facts->lineage->images[s->image].known &&
+        look_at_declared(j, s->image, &declared, err) != 0)
+        return -1;
+    vouched = declared.confirmed && declared.differs;
+    if (r->unknown)
+        *out = vouched ? "its core build has a name that counts, and one of its declarations is "
+                         "confirmed"
+                       : "its core build has a name that counts, and it declares no base that "
+                         "nothing verifies";
+    else
+        *out = vouched ? "one of its declarations is confirmed"
+                       : "it declares no base that nothing verifies";
+    return 0;
 }

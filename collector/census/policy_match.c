@@ -356,6 +356,8 @@ static const char *why_not_words(unsigned asked)
         return "no image with one of the rule's digests ends in its line";
     if (asked == WORD_OF_CHAIN)
         return "none of the rule's chains is in its line";
+    if (asked == WORD_OF_IMAGE)
+        return "it is none of the rule's images";
     return "no place in its line has all that the rule asks for: names, digests, chains";
 }
 
@@ -369,7 +371,7 @@ int policy_why_not(struct policy_judge *j, const struct policy_subject *s, size_
     if (!j->fits[rule].counting.holds)
         *out = why_not_words(j->asked[rule]);
     else if (!policy_unknown_holds(s, r))
-        *out = policy_why_not_unknown(r);
+        return policy_why_not_unknown(j, s, r, out, err);
     else if (r->older_than_s != 0 &&
              (policy_date(j, s) == 0 || (r->accept && (s->core == NULL || s->core->date_s == 0))))
         *out = "nobody knows how old its core build is";

@@ -10,14 +10,14 @@
 
 #include "collector/census/policy.h"
 
-enum policy_kind { WORD_OF_BASE = 1, WORD_OF_DIGEST = 2, WORD_OF_CHAIN = 4 };
+enum policy_kind { WORD_OF_BASE = 1, WORD_OF_DIGEST = 2, WORD_OF_CHAIN = 4, WORD_OF_IMAGE = 8 };
 
 /* Words that do not count: as many are kept of one place, rule and kind, and shown in all. */
 enum { POLICY_SEEN_MAX = 3 };
 
 struct policy_word {
-    uint32_t place; /* chain; of an image whose layers are not known, or are the word of somebody
-                       who does not count: the number of chains + the image */
+    uint32_t place; /* chain; of an image by itself, or whose layers are not known, or are the word
+                       of somebody who does not count: the number of chains + the image */
     uint32_t rule;
     enum policy_kind kind;
     bool counts;
@@ -245,7 +245,8 @@ bool policy_hears(const struct policy_judge *j, uint32_t evidence);
 /* Whether what the rule says of the unknown (its core build, its declaration) is so, and why not.
  */
 bool policy_unknown_holds(const struct policy_subject *s, const struct policy_rule *r);
-const char *policy_why_not_unknown(const struct policy_rule *r);
+int policy_why_not_unknown(const struct policy_judge *j, const struct policy_subject *s,
+                           const struct policy_rule *r, const char **out, struct err *err);
 
 /* ---- policy_explain.c ------------------------------------------------------------------------ */
 

@@ -17,8 +17,8 @@ struct wanted { /* a digest of a rule */
 /* What rules ask for, ready to be looked up. */
 struct search {
     struct exact *names, *patterns;
-    struct wanted *digests, *chains;
-    size_t name_count, pattern_count, digest_count, chain_count;
+    struct wanted *digests, *chains, *images;
+    size_t name_count, pattern_count, digest_count, chain_count, image_count;
 };
 
 static int by_exact(const void *a, const void *b)
@@ -35,19 +35,23 @@ static int by_wanted(const void *a, const void *b)
 
 static int make_search(struct policy_judge *j, struct search *s, struct err *err)
 {
-    size_t bases = 0, digests = 0, chains = 0;
+    size_t bases = 0, digests = 0, chains = 0, images = 0;
 
     for (size_t r = 0; r < j->policy->rule_count; r++) {
         bases += j->policy->rules[r].bases.count;
         digests += j->policy->rules[r].digests.count;
         chains += j->policy->rules[r].chains.count;
+        images += j->policy->rules[r].images.count;
     }
     s->names = arena_array(j->arena, bases, sizeof(*s->names), err);
     s->patterns = arena_array(j->arena, bases, sizeof(*s->patterns), err);
     s->digests = arena_array(j->arena, digests, sizeof(*s->digests), err);
     s->chains = arena_array(j->arena, chains, sizeof(*s->chains), err);
-    return s->names != NULL && s->patterns != NULL && s->digests != NULL && s->chains != NULL ? 0
-                                                                                              : -1;
+    s->images = arena_array(j->arena, images, sizeof(*s->images), err);
+    return s->names != NULL && s->patterns != NULL && s->digests != NULL && s->chains != NULL &&
+                   s->images != NULL
+               ? 0
+               : -1;
 }
 
 static void ask(struct policy_judge *j, struct search *s, uint32_t index)
@@ -66,9 +70,12 @@ static void ask(struct policy_judge *j, struct search *s, uint32_t index)
         s->digests[s->digest_count++] = (struct wanted){rule->digests.items[i], index};
     for (size_t i = 0; i < rule->chains.count; i++)
         s->chains[s->chain_count++] = (struct wanted){rule->chains.items[i], index};
+    for (size_t i = 0; i < rule->images.count; i++)
+        s->images[s->image_count++] = (struct wanted){rule->images.items[i], index};
     j->asked[index] = (rule->bases.count > 0 ? WORD_OF_BASE : 0) |
                       (rule->digests.count > 0 ? WORD_OF_DIGEST : 0) |
-                      (rule->chains.count > 0 ? WORD_OF_CHAIN : 0);
+                      (rule->chains.count > 0 ? WORD_OF_CHAIN : 0) |
+                      (rule->images.count > 0 ? WORD_OF_IMAGE : 0);
 }
 
 static int ask_all(struct policy_judge *j, struct search *s, struct err *err)
@@ -83,6 +90,8 @@ static int ask_all(struct policy_judge *j, struct search *s, struct err *err)
         qsort(s->digests, s->digest_count, sizeof(*s->digests), by_wanted);
     if (s->chain_count > 1)
         qsort(s->chains, s->chain_count, sizeof(*s->chains), by_wanted);
+    if (s->image_count > 1)
+        qsort(s->images, s->image_count, sizeof(*s->images), by_wanted);
     return 0;
 }
 
@@ -319,6 +328,28 @@ static int add_chains(struct policy_judge *j, const struct search *s, struct err
     return 0;
 }
 
+/* An image that is meant by itself has a place that no other image has. */
+static int add_images(struct policy_judge *j, const struct search *s, struct err *err)
+{
+    const struct fleet *f = j->facts->f;
+
+    if (s->image_count == 0)
+        return 0;
+    for (uint32_t n = 0; n < f->image_count; n++)
+        for (size_t i = find_wanted(s->images, s->image_count, &f->images[n].digest);
+             i < s->image_count && digest_eq(&s->images[i].digest, &f->images[n].digest); i++)
+            if (add_word(j,
+                         (struct policy_word){.place = (uint32_t)f->chain_count + n,
+                                              .rule = s->images[i].rule,
+                                              .kind = WORD_OF_IMAGE,
+                                              .counts = true,
+                                              .digest = &s->images[i].digest,
+                                              .store = FLEET_NONE},
+                         err) != 0)
+                return -1;
+    return 0;
+}
+
 static bool is_named(const struct fleet *f, const struct fleet_said *said)
 {
     for (uint32_t d = 0; said->names.count == 0 && d < said->digests.count; d++)
@@ -398,7 +429,7 @@ int policy_find_words(struct policy_judge *j, struct err *err)
     for (size_t i = 0; i < j->facts->f->said_count; i++)
         j->said_counts[i] = is_said_by_trusted(j, i) && first_of(j, &j->facts->f->said[i]) != NULL;
     if (ask_all(j, &s, err) != 0 || add_claims(j, &s, err) != 0 || add_digests(j, &s, err) != 0 ||
-        add_chains(j, &s, err) != 0)
+        add_chains(j, &s, err) != 0 || add_images(j, &s, err) != 0)
         return -1;
     find_dates(j);
     if (j->word_count > 1)

@@ -152,7 +152,7 @@ static int add_exception(struct explaining *x, struct sheet *s, size_t index, st
         part_labels(x->c->arena, e->labels, e->label_count, &row[7], err) != 0)
         return -1;
     clock_text((e->expires_s - 1) * 1000, day);
-    row[0] = cell_text(e->written != NULL ? e->written : e->image);
+    row[0] = cell_text(policy_view_excepted(e));
     row[1] = cell_text(e->rule[0] != '\0' ? e->rule : "any");
     row[2] = cell_flag(step.matched);
     row[3] = cell_text(step.why);

@@ -12,7 +12,10 @@ struct proposal {
     struct census *c;
     struct answer *a;
     struct policy_view view;
-    bool *done; /* by chain: a rule accepts it */
+    /* By chain. */
+    bool *done;      /* a rule accepts it */
+    bool *is_wider;  /* images lie above it whose core build is another one */
+    bool *has_named; /* an image with a name is of the core build there */
 };
 
 static const struct sheet_column columns[] = {
@@ -123,34 +126,70 @@ static bool is_in_line(const struct fleet_image *image, uint32_t chain)
     return false;
 }
 
-static int accept_image(struct proposal *p, uint32_t index, struct err *err)
+/* An image by itself, and nothing that stands on it. */
+static int accept_alone(struct proposal *p, const struct fleet_image *image, struct err *err)
+{
+    struct sheet_cell *row = add_rule(p, "image", &image->digest, err);
+
+    if (row != NULL)
+        row[3] = cell_digest(&image->digest);
+    return row != NULL ? 0 : -1;
+}
+
+/* Its core build as lineage sees it, where no name counts. What is only a step of a core build's
+ * making, or what builds left behind, would accept whatever begins with the same layers. */
+static int accept_seen(struct proposal *p, uint32_t index, struct err *err)
 {
     const struct fleet_image *image = &p->c->fleet.images[index];
     const struct lineage_image *l = &p->c->lineage.images[index];
-    struct sheet_cell *row;
+
+    if (!l->known || l->core == FLEET_NONE)
+        return accept_place(p, image->chains[image->chain_count - 1], err);
+    if (!is_in_line(image, l->core) || p->is_wider[l->core] ||
+        (l->kind == BASE_UNNAMED && !p->has_named[l->core]))
+        return accept_alone(p, image, err);
+    return accept_place(p, l->core, err);
+}
+
+static int accept_image(struct proposal *p, uint32_t index, struct err *err)
+{
+    const struct fleet_image *image = &p->c->fleet.images[index];
     uint32_t core;
 
-    if (image->chain_count == 0) {
-        row = add_rule(p, "image", &image->digest, err);
-        if (row != NULL)
-            row[3] = cell_digest(&image->digest);
-        return row != NULL ? 0 : -1;
-    }
+    if (image->chain_count == 0)
+        return accept_alone(p, image, err);
     if (policy_core_of(p->view.judge, index, &core, err) != 0)
         return -1;
-    if (core != FLEET_NONE)
-        return accept_place(p, core, err);
-    return accept_place(p,
-                        l->known && l->core != FLEET_NONE && is_in_line(image, l->core)
-                            ? l->core
-                            : image->chains[image->chain_count - 1],
-                        err);
+    return core != FLEET_NONE ? accept_place(p, core, err) : accept_seen(p, index, err);
 }
 
 static bool is_there(const struct proposal *p, uint32_t image)
 {
     return p->c->images[image].kind != IMAGE_ABSENT &&
            !policy_is_no_image(&p->c->fleet.images[image]);
+}
+
+/* What the chains of core builds would accept. */
+static int look_around(struct proposal *p, struct err *err)
+{
+    const struct fleet *f = &p->c->fleet;
+
+    p->is_wider = arena_array(p->c->arena, f->chain_count, sizeof(bool), err);
+    p->has_named = arena_array(p->c->arena, f->chain_count, sizeof(bool), err);
+    if (p->is_wider == NULL || p->has_named == NULL)
+        return -1;
+    for (uint32_t i = 0; i < f->image_count; i++) {
+        const struct fleet_image *image = &f->images[i];
+        uint32_t core = p->c->lineage.images[i].core;
+
+        if (!p->c->lineage.images[i].known || core == FLEET_NONE || !is_there(p, i))
+            continue;
+        p->has_named[core] = p->has_named[core] || p->c->images[i].kind == IMAGE_NAMED;
+        for (uint32_t n = 0; n < image->chain_count; n++)
+            p->is_wider[image->chains[n]] =
+                p->is_wider[image->chains[n]] || image->chains[n] != core;
+    }
+    return 0;
 }
 
 static int by_digest(const void *a, const void *b, void *images)
@@ -204,7 +243,8 @@ static int fill(struct census *c, struct answer *a, struct err *err)
     struct proposal p = {.c = c, .a = a};
 
     p.done = arena_array(c->arena, c->fleet.chain_count, sizeof(bool), err);
-    if (p.done == NULL || policy_view_open(&p.view, c, &nothing, err) != 0)
+    if (p.done == NULL || policy_view_open(&p.view, c, &nothing, err) != 0 ||
+        look_around(&p, err) != 0)
         return -1;
     answer_sheet(a, "rows", NULL, false, columns);
     if (accept_images(&p, err) != 0 || accept_declarations(&p, err) != 0)

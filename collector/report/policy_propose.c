@@ -36,8 +36,8 @@ static int make_room(struct policy_rule *rule, int kind, struct arena *arena, st
     else if (kind == CHAIN)
         rule->chains.items = arena_array(arena, count, sizeof(*rule->chains.items), err);
     else
-        rule->digests.items = arena_array(arena, count, sizeof(*rule->digests.items), err);
-    return rule->bases.items != NULL || rule->chains.items != NULL || rule->digests.items != NULL
+        rule->images.items = arena_array(arena, count, sizeof(*rule->images.items), err);
+    return rule->bases.items != NULL || rule->chains.items != NULL || rule->images.items != NULL
                ? 0
                : -1;
 }
@@ -54,8 +54,8 @@ static size_t add_value(struct policy_rule *rule, const struct sheet *s, size_t 
     case UNKNOWN:
         return 0;
     default:
-        rule->digests.items[rule->digests.count++] = *cell_of(s, row, IMAGE_ID)->digest;
-        return rule->digests.count;
+        rule->images.items[rule->images.count++] = *cell_of(s, row, IMAGE_ID)->digest;
+        return rule->images.count;
     }
 }
 

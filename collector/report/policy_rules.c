@@ -125,7 +125,7 @@ int policy_check_exceptions(struct policy_check *k, struct err *err)
         if (row == NULL || policy_check_exception(k, e, &row[4], err) != 0 ||
             part_labels(k->c->arena, e->labels, e->label_count, &row[7], err) != 0)
             return -1;
-        row[0] = cell_text(e->image);
+        row[0] = cell_text(policy_view_excepted(e));
         row[1] = cell_text(e->rule[0] != '\0' ? e->rule : "any");
         row[2] = cell_text(state_name(k, i, state.used));
         row[3] = cell_number(state.images);
@@ -177,7 +177,8 @@ static int note_exceptions(struct policy_check *k, bool expired, struct err *err
             (!expired && state_of(k, i).used))
             continue;
         day = last_day(k, &p->exceptions[i], err);
-        if (day == NULL || list(&l, p->exceptions[i].image, expired ? day : NULL, err) != 0)
+        if (day == NULL ||
+            list(&l, policy_view_excepted(&p->exceptions[i]), expired ? day : NULL, err) != 0)
             return -1;
     }
     return note_list(

@@ -70,6 +70,11 @@ bool policy_view_begins(const struct policy *policy, size_t exception)
     return exception == 0 || e->written == NULL || e[-1].written != e->written;
 }
 
+const char *policy_view_excepted(const struct policy_exception *e)
+{
+    return e->written != NULL ? e->written : e->image;
+}
+
 int policy_view_note_names(const struct policy_view *v, struct answer *a, struct err *err)
 {
     if (policy_names_count(v->judge))

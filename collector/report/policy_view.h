@@ -33,6 +33,9 @@ const char *policy_view_action(const struct policy_rule *rule);
  * becomes two. */
 bool policy_view_begins(const struct policy *policy, size_t exception);
 
+/* What the exception is of, as its file has it. */
+const char *policy_view_excepted(const struct policy_exception *e);
+
 /* Says what to do where no name in the fleet counts. */
 int policy_view_note_names(const struct policy_view *v, struct answer *a, struct err *err);
 

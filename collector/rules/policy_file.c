@@ -23,8 +23,8 @@
 #define NAME_MAX_BYTES 128             /* of a rule's name */
 
 static const char *const rule_keys[] = {"name", "accept", "reject", "on", NULL};
-static const char *const condition_keys[] = {"base",  "family",  "version",    "origin", "digest",
-                                             "chain", "unknown", "older-than", NULL};
+static const char *const condition_keys[] = {"base",  "family", "version", "origin",     "digest",
+                                             "chain", "image",  "unknown", "older-than", NULL};
 
 /* What a policy is read from, and into. */
 struct reader {
@@ -161,6 +161,22 @@ static int read_digests(struct reader *r, const struct yaml_node *map, const cha
     return 0;
 }
 
+/* What is meant by itself is no place of a line. */
+static int read_images(struct reader *r, const struct yaml_node *map, struct policy_rule *out,
+                       struct err *err)
+{
+    static const char *const keys[] = {"base", "digest", "chain"};
+    const struct yaml_node *node = yaml_get(map, "image");
+
+    for (size_t i = 0; node != NULL && i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (yaml_get(map, keys[i]) != NULL)
+            return yaml_fail(r->yaml, node, err,
+                             "image and %s do not go together: an image is meant by itself, and %s "
+                             "is asked of its line",
+                             keys[i], keys[i]);
+    return read_digests(r, map, "image", &out->images, err);
+}
+
 static int read_age(struct reader *r, const struct yaml_node *map, int64_t *out_s, struct err *err)
 {
     static const char what[] = "an age with its unit, as 90d or 12h";
@@ -223,6 +239,7 @@ static int read_conditions(struct reader *r, const struct yaml_node *map, struct
         return -1;
     return read_digests(r, map, "digest", &out->digests, err) == 0 &&
                    read_digests(r, map, "chain", &out->chains, err) == 0 &&
+                   read_images(r, map, out, err) == 0 &&
                    read_age(r, map, &out->older_than_s, err) == 0
                ? read_unknown(r, map, out, err)
                : -1;

@@ -108,6 +108,7 @@ static int write_rule(struct buf *b, const struct policy_rule *rule, struct err 
         write_words(b, "origin", &rule->origins, false, err) != 0 ||
         write_digests(b, "digest", &rule->digests, err) != 0 ||
         write_digests(b, "chain", &rule->chains, err) != 0 ||
+        write_digests(b, "image", &rule->images, err) != 0 ||
         write_age(b, rule->older_than_s, err) != 0)
         return -1;
     if (write_unknown(b, rule, err) != 0)

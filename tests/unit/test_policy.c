@@ -175,6 +175,20 @@ static void chains_and_image_ids_need_no_name(void **state)
     assert_outcome(f, f->debian, POLICY_VIOLATION);
 }
 
+static void an_image_that_is_meant_by_itself_stands_for_nothing_on_it(void **state)
+{
+    struct fixture *f = *state;
+    struct policy_verdict v;
+
+    court_rule(&f->r, "alone", true)->images =
+        court_digests(&f->r, &f->r.m.images[f->python].digest);
+    v = court_judge(&f->r, f->python);
+    assert_int_equal(v.outcome, POLICY_ACCEPTED);
+    assert_non_null(strstr(v.evidence, "it is image sha256:"));
+    assert_outcome(f, f->shop, POLICY_VIOLATION);
+    assert_outcome(f, f->debian, POLICY_VIOLATION);
+}
+
 static void names_and_chains_of_one_rule_must_be_of_one_place(void **state)
 {
     struct fixture *f = *state;
@@ -494,6 +508,7 @@ int main(void)
         T(what_rejects_wins_over_what_accepts),
         T(an_artifact_is_not_judged_and_an_image_without_its_config_is_unknown),
         T(chains_and_image_ids_need_no_name),
+        T(an_image_that_is_meant_by_itself_stands_for_nothing_on_it),
         T(names_and_chains_of_one_rule_must_be_of_one_place),
         T(a_family_accepts_only_with_a_name_that_counts),
         T(a_family_rejects_by_any_os_release_of_the_line),

@@ -160,6 +160,32 @@ static void what_is_accepted_on_one_hosts_word_says_so(void **state)
     assert_null(strstr(court_judge(&f->r, f->shop).evidence, "alone"));
 }
 
+static const char *why_not(struct fixture *f, uint32_t image, size_t rule)
+{
+    struct policy_step step;
+    struct err err;
+
+    court_begin(&f->r);
+    assert_ok(policy_try_rule(f->r.judge, image, rule, &step, &err));
+    assert_false(step.matched);
+    return step.why;
+}
+
+/* A label lies beside an annotation that the layers confirm. */
+static void a_lie_beside_a_confirmed_declaration_is_not_told_as_no_lie(void **state)
+{
+    struct fixture *f = *state;
+
+    court_rule(&f->r, "no lies", true)->unverified = true;
+    assert_string_equal(why_not(f, f->shop, 0), "it declares no base that nothing verifies");
+    court_declare(&f->r, f->shop, NOBODYS);
+    court_declare(&f->r, f->shop, DEBIAN);
+    assert_string_equal(why_not(f, f->shop, 0), "one of its declarations is confirmed");
+    f->r.rules[0].unknown = true;
+    assert_string_equal(why_not(f, f->shop, 0), "its core build has a name that counts, and one of "
+                                                "its declarations is confirmed");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +198,7 @@ int main(void)
         T(a_rule_may_reject_what_nothing_verifies),
         T(only_an_exception_from_all_excuses_a_declaration),
         T(what_is_accepted_on_one_hosts_word_says_so),
+        T(a_lie_beside_a_confirmed_declaration_is_not_told_as_no_lie),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,6 +31,8 @@ static const char whole[] = "# ours\n"
                             "    accept: {unknown: declaration}\n"
                             "  - name: either\n"
                             "    accept: {unknown: [base, declaration]}\n"
+                            "  - name: alone\n"
+                            "    accept: {image: " DIGEST_A "}\n"
                             "exceptions:\n"
                             "  - image: shop/cart\n"
                             "    rule: old\n"
@@ -93,7 +95,7 @@ static void assert_whole(const struct policy *p)
 
     assert_ok(digest_parse(&digest, DIGEST_A, strlen(DIGEST_A), false, &err));
     assert_int_equal(p->mode, POLICY_WHITE_LIST);
-    assert_int_equal(p->rule_count, 5);
+    assert_int_equal(p->rule_count, 6);
     assert_string_equal(p->rules[0].name, "company");
     assert_true(p->rules[0].accept);
     assert_words(&p->rules[0].bases, 4, bases);
@@ -109,6 +111,8 @@ static void assert_whole(const struct policy *p)
     assert_true(p->rules[2].unknown && !p->rules[2].unverified);
     assert_true(!p->rules[3].unknown && p->rules[3].unverified);
     assert_true(p->rules[4].unknown && p->rules[4].unverified);
+    assert_int_equal(p->rules[5].images.count, 1);
+    assert_true(digest_eq(&p->rules[5].images.items[0], &digest));
     assert_int_equal(p->exception_count, 3);
     assert_string_equal(p->exceptions[0].image, "docker.io/shop/cart:*");
     assert_string_equal(p->exceptions[1].image, "docker.io/shop/cart@*");
@@ -240,6 +244,8 @@ static void a_bad_file_names_the_place_and_what_was_expected(void **state)
         {RULE("    reject: {base: '*.example.com'}\n"), "is a registry"},
         {RULE("    reject: {origin: \"debian:12\"}\n"), "p.yaml:4:22: \"debian:12\" has a tag"},
         {RULE("    reject: {digest: 12ab}\n"), "expected a digest"},
+        {RULE("    reject: {image: shop}\n"), "expected a digest"},
+        {RULE("    reject: {image: " DIGEST_A ", base: debian}\n"), "image and base do not go"},
         {RULE("    reject: {base: []}\n"), "found an empty list"},
         {RULE("    reject: {base: [[a]]}\n"), "p.yaml:4:21: expected an image's name"},
         {RULE("    reject: {unknown: base}\n    on: shop\n"), "p.yaml:5:9: expected labels"},
