@@ -8,6 +8,7 @@
 #include "collector/rules/yaml.h"
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/imageref.h"
 
 #define SHORT_DIGEST 12
 
@@ -109,6 +110,10 @@ static void tell(const struct trusting *t)
             !t->trust  ? "is not trusted any more"
             : t->found ? "is trusted already"
                        : "is trusted to name now");
+    if (t->trust && t->registry != NULL)
+        fputs("this is for lineage: policy verdicts rest on the catalogue and on trusted stores "
+              "alone\n",
+              stderr);
 }
 
 static int change_trust(struct catalogue *c, void *data, struct arena *arena, struct err *err)
@@ -160,10 +165,26 @@ static int check_store(const struct catalogue_namer *namer, struct err *err)
     return check_pattern(namer->host, err);
 }
 
-/* Says where trust was given in vain. A fleet that cannot be read says nothing: the word is written
- * all the same. */
+/* All below what is written without wildcards; NULL: it has some, or nothing can be below it. */
+static const char *all_below(const struct command *c, const struct trusting *t)
+{
+    const char *written = c->cli->args[1], *pattern;
+    char text[IMAGEREF_MAX + 1];
+    struct err ignored;
+
+    if (t->registry == NULL || strpbrk(t->registry, "*?") != NULL ||
+        snprintf(text, sizeof(text), "%s/*", written) >= (int)sizeof(text) ||
+        pattern_of_repositories(&pattern, text, c->arena, &ignored) != 0)
+        return NULL;
+    return pattern;
+}
+
+/* Says where trust was given in vain, and what may have been meant. A fleet that cannot be read
+ * says nothing: the word is written all the same. */
 static void note_unmatched(const struct command *c, const struct trusting *t)
 {
+    const char *wider = all_below(c, t);
+    bool was_there;
     struct command own = *c;
     struct catalogue now;
     struct answer a;
@@ -173,9 +194,18 @@ static void note_unmatched(const struct command *c, const struct trusting *t)
                                           .fresh_within_s = c->request.fresh_within_s};
     own.request.catalogue = &now;
     if (catalogue_read(&now, c->catalogue_path, true, c->arena, &ignored) != 0 ||
+        (wider != NULL &&
+         catalogue_trust_registry(&now, wider, &was_there, c->arena, &ignored) != 0) ||
         command_report(&own, &report_catalogue, &a, &ignored) != 0)
         return;
-    if (names_trust_matches(&a, t->registry, &t->namer) == 0)
+    if (names_trust_matches(&a, t->registry, &t->namer) != 0)
+        return;
+    if (wider != NULL && names_trust_matches(&a, wider, &t->namer) > 0)
+        fprintf(stderr,
+                "nothing in the fleet was pulled from there, as stores tell now; %s would match: "
+                "all below it\n",
+                wider);
+    else
         fprintf(stderr, "%s\n",
                 t->registry != NULL
                     ? "nothing in the fleet was pulled from there, as stores tell now"

@@ -251,9 +251,10 @@ static const struct cli_command commands[] = {
      "first 12 digits do.",
      "layercensus catalogue remove debian:11", 1, -1, NULL},
     {"catalogue trust", "registry PATTERN|store HOST [ROOT]",
-     "Whose names count: what was pulled by digest from a registry or its repository, or what a "
-     "store of a host says. HOST and ROOT, the store's folder, are patterns: * is any text, ? one "
-     "character. Without ROOT it is any store there that root owns.",
+     "Whose names count: what was pulled by digest from a registry or its repository, for lineage "
+     "alone, as no policy verdict rests on it; or what a store of a host says, for policies too. "
+     "HOST and ROOT, the store's folder, are patterns: * is any text, ? one character. Without "
+     "ROOT it is any store there that root owns.",
      "layercensus catalogue trust store 'build-*'", 2, 3, NULL},
     {"catalogue distrust", "registry PATTERN|store HOST [ROOT]",
      "Takes trust back; say it as it was given.", "layercensus catalogue distrust store 'build-*'",

@@ -305,6 +305,20 @@ def check_trust(results, command, path):
         run = command.run("catalogue", "trust", *words)
         results.check(f"trust {words[0]}, which matches nothing yet", run.returncode == 0 and
                       "is trusted to name now" in run.stderr and "fleet" in run.stderr, run.stderr)
+    run = command.run("catalogue", "trust", "registry", "docker.io/library")
+    results.check("a folder of a registry without its star is told how to be written",
+                  "docker.io/library/* would match" in run.stderr, run.stderr)
+    command.run("catalogue", "distrust", "registry", "docker.io/library")
+    run = command.run("catalogue", "trust", "registry", "docker.io/nobody")
+    results.check("and not where that would match nothing either", "would match" not in run.stderr, run.stderr)
+    command.run("catalogue", "distrust", "registry", "docker.io/nobody")
+    run = command.run("catalogue", "trust", "registry", "docker.io")
+    results.check("trust in a registry says what it is for", "for lineage" in run.stderr and
+                  "policy verdicts rest on the catalogue and on trusted stores" in run.stderr, run.stderr)
+    command.run("catalogue", "distrust", "registry", "docker.io")
+    run = command.run("catalogue", "trust", "store", "nowhere")
+    results.check("trust in a store has no such limit", "lineage" not in run.stderr, run.stderr)
+    command.run("catalogue", "distrust", "store", "nowhere")
     run = command.run("catalogue", "trust", "registry", "docker.io")
     results.check("trust in what the fleet has is not noted", "fleet" not in run.stderr, run.stderr)
     command.run("catalogue", "distrust", "registry", "docker.io")
