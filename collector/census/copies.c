@@ -1,5 +1,7 @@
 #include "collector/census/copies.h"
 
+#include <string.h>
+
 /* A chain, with what is needed of it side by side: a fleet has millions of copies. */
 struct mark {
     uint32_t layer;
@@ -60,41 +62,72 @@ static void set_size(struct copy *c, const struct mark *m)
     }
 }
 
-/* Adds the copy unless it was added before; one that is missing is only counted. */
-static int add(struct copies_maker *d, uint32_t store, uint32_t chain, bool by_image,
-               struct err *err)
+/* Adds the copy unless it was added before; one that is missing is only counted. There is room. */
+static void add(struct copies_maker *d, uint32_t store, uint32_t chain, bool by_image)
 {
     struct copies *out = d->out;
     struct mark *m = mark_of(d, store, chain);
-    struct copy *list;
+    struct copy *copy;
 
     if (m->added)
-        return 0;
+        return;
     m->added = true;
     if (m->missing) {
         out->missing++;
-        return 0;
+        return;
     }
-    list = fleet_room(d->arena, out->list, out->count, &d->cap, sizeof(*list), err);
-    if (list == NULL)
-        return -1;
-    out->list = list;
-    list += out->count++;
-    *list = (struct copy){.store = store,
+    copy = &out->list[out->count++];
+    *copy = (struct copy){.store = store,
                           .chain = chain,
                           .layer = m->layer,
                           .nominal = m->nominal,
                           .by_image = by_image};
-    set_size(list, m);
-    return 0;
+    set_size(copy, m);
 }
 
-static int add_image(struct copies_maker *d, uint32_t store, const struct fleet_image *image,
-                     struct err *err)
+/* Has the processor fetch the marks of an image's chains while another image is added: the marks of
+ * a large fleet are in no cache, and those of two images lie far from each other. */
+static void expect_image(const struct copies_maker *d, const struct fleet_image *image)
 {
     for (uint32_t i = 0; i < image->chain_count; i++)
-        if (add(d, store, image->chains[i], true, err) != 0)
-            return -1;
+        __builtin_prefetch(&d->marks[image->chains[i]], 1);
+}
+
+static void add_image(struct copies_maker *d, uint32_t store, const struct fleet_image *image)
+{
+    for (uint32_t i = 0; i < image->chain_count; i++)
+        add(d, store, image->chains[i], true);
+}
+
+static const struct fleet_image *image_at(const struct copies_maker *d, const struct fleet_store *s,
+                                          uint32_t i)
+{
+    return &d->f->images[d->f->presences[s->presences.first + i].image];
+}
+
+/* Room for all copies of one more store: none is of the same chain as another. */
+static int make_room(struct copies_maker *d, const struct fleet_store *s, struct err *err)
+{
+    size_t most = s->exceptions.count;
+    struct copies *out = d->out;
+    struct copy *grown;
+
+    for (uint32_t i = 0; i < s->presences.count; i++)
+        most += image_at(d, s, i)->chain_count;
+    if (most > d->f->chain_count)
+        most = d->f->chain_count;
+    if (most <= d->cap - out->count)
+        return 0;
+    most += out->count;
+    if (most < 2 * d->cap)
+        most = 2 * d->cap;
+    grown = arena_array(d->arena, most, sizeof(*grown), err);
+    if (grown == NULL)
+        return -1;
+    if (out->count > 0)
+        memcpy(grown, out->list, out->count * sizeof(*grown));
+    out->list = grown;
+    d->cap = most;
     return 0;
 }
 
@@ -102,18 +135,20 @@ static int derive_store(struct copies_maker *d, uint32_t store, struct err *err)
 {
     const struct fleet_store *s = &d->f->stores[store];
 
+    if (make_room(d, s, err) != 0)
+        return -1;
     read_facts(d, store);
     for (uint32_t i = 0; i < s->presences.count; i++) {
-        const struct fleet_presence *p = &d->f->presences[s->presences.first + i];
-
-        if (p->unpacked && add_image(d, store, &d->f->images[p->image], err) != 0)
-            return -1;
+        if (i + 1 < s->presences.count)
+            expect_image(d, image_at(d, s, i + 1));
+        if (d->f->presences[s->presences.first + i].unpacked)
+            add_image(d, store, image_at(d, s, i));
     }
     for (uint32_t i = 0; i < s->exceptions.count; i++) {
         const struct fleet_exception *e = &d->f->exceptions[s->exceptions.first + i];
 
-        if (e->kind == REC_CHAIN_EXTRA && add(d, store, e->chain, false, err) != 0)
-            return -1;
+        if (e->kind == REC_CHAIN_EXTRA)
+            add(d, store, e->chain, false);
     }
     return 0;
 }

@@ -17,9 +17,9 @@ enum copy_size {
 
 struct copy {
     uint32_t store, chain;
-    uint32_t layer;  /* FLEET_NONE where only the chain's digest is known */
-    int64_t nominal; /* bytes of the layer, FLEET_UNKNOWN where nobody has told */
+    uint32_t layer; /* FLEET_NONE where only the chain's digest is known */
     enum copy_size size;
+    int64_t nominal; /* bytes of the layer, FLEET_UNKNOWN where nobody has told */
     int64_t bytes;
     bool by_image; /* an image of the store needs it */
 };

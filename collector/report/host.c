@@ -241,12 +241,12 @@ static int note_orphaned(struct census *c, struct answer *a, uint32_t host, stru
 /* Reads the host and makes its ledger. */
 static int compute_host(struct census *c, uint32_t host, struct ledger *ledger, struct err *err)
 {
+    const unsigned what = READ_SINCE | READ_PLACES | READ_CONTAINERS | READ_TEXTS;
     struct copies_maker *maker;
     struct ledger_pass *pass;
     struct copies copies;
 
-    if (read_one_host(c->reading, &c->fleet, host, READ_PLACES | READ_CONTAINERS | READ_TEXTS,
-                      c->arena, err) != 0 ||
+    if (read_one_host(c->reading, &c->fleet, host, what, c->arena, err) != 0 ||
         copies_open(&maker, &c->fleet, c->arena, err) != 0 ||
         copies_of_host(maker, &copies, &c->fleet, host, c->arena, err) != 0 ||
         ledger_pass_open(&pass, &c->fleet, NULL, c->arena, err) != 0)

@@ -93,7 +93,7 @@ static int prepare(struct reading *r, struct err *err)
 
         c->listings[i] = (struct counted_listing){
             .image = said->image,
-            .unpacked = r->listing_list[i].unpacked,
+            .unpacked = r->listing_list[i].like.unpacked,
             .names = said->names.count > 0 ? r->f->place_names + said->names.first : NULL,
             .name_count = said->names.count};
     }

@@ -34,10 +34,12 @@ int read_rows_of(struct reading *r, enum store_set set, int index, int64_t id,
 int read_reference(const struct read_ids *ids, const struct stmt *st, int column, uint32_t *out,
                    struct err *err)
 {
+    int64_t id = stmt_get_int(st, column);
+
     *out = FLEET_NONE;
-    if (stmt_is_null(st, column))
+    if (id == 0 && stmt_is_null(st, column))
         return 0;
-    *out = read_ids_find(ids, stmt_get_int(st, column));
+    *out = read_ids_find(ids, id);
     if (*out == FLEET_NONE)
         return err_set(err, ERR_CORRUPT,
                        "%s: a row points to a row that is not there: run layercensus-collector "
@@ -85,6 +87,7 @@ static int read_store(struct reading *r, uint32_t store, unsigned what, struct e
     s->presences = s->exceptions = s->measured = s->containers = s->spaces = (struct fleet_run){0};
     if (!s->present)
         return 0;
+    r->wants_since = (what & READ_SINCE) != 0;
     if (read_presences_in(r, store, err) != 0 ||
         ((what & READ_PLACES) && read_places_in(r, store, err) != 0))
         return -1;
@@ -105,7 +108,7 @@ static int read_all(struct reading *r, struct err *err)
         return -1;
     r->counts_stores = true;
     for (uint32_t s = 0; s < r->f->store_count; s++)
-        if (read_store(r, s, READ_PLACES | READ_CONTAINERS, err) != 0)
+        if (read_store(r, s, READ_SINCE | READ_PLACES | READ_CONTAINERS, err) != 0)
             return -1;
     r->counts_stores = false;
     return read_distinct_said(r, err);

@@ -42,7 +42,8 @@ int read_fleet(struct store *s, struct fleet *out, const struct read_options *op
 
 /* The same without presence, copies, containers and spaces: their counters instead, over the whole
  * fleet, so `options` may name no labels. Presence is read of those hosts only that coverage asks
- * for. Memory and time: what is distinct, and some 400 bytes for each host. Only as of now. */
+ * for, and without its times. Memory and time: what is distinct, and some 400 bytes for each host.
+ * Only as of now. */
 int read_counted(struct store *s, struct fleet *out, struct counted *counted,
                  const struct read_options *options, struct reading **reading, struct arena *arena,
                  struct err *err);
@@ -51,6 +52,7 @@ enum {
     READ_PLACES = 1,     /* exceptions, measured copies, spaces */
     READ_CONTAINERS = 2, /* with their texts */
     READ_TEXTS = 4,      /* of the host and its stores, where the options left them out */
+    READ_SINCE = 8,      /* since when each image is there: else from_s is 0 */
 };
 
 /* The presence of one host, and `what` else, in a fleet that shares all the rest with the one that

@@ -57,7 +57,6 @@ static int add_past(struct stays *y, const struct stmt *st, uint32_t store, uint
 static int add_present(struct stays *y, const struct stmt *st, uint32_t store, uint32_t listing,
                        struct err *err)
 {
-    const struct read_listing *l = &y->r->listing_list[listing];
     struct fleet *f = y->r->f;
     struct fleet_presence *list =
         read_room(y->r, f->presences, f->presence_count, sizeof(*list), err);
@@ -65,12 +64,10 @@ static int add_present(struct stays *y, const struct stmt *st, uint32_t store, u
     if (list == NULL)
         return -1;
     f->presences = list;
-    list[f->presence_count++] = (struct fleet_presence){.store = store,
-                                                        .image = f->said[listing].image,
-                                                        .parent = l->parent,
-                                                        .unpacked = l->unpacked,
-                                                        .from_s = stmt_get_int(st, 2),
-                                                        .names = f->said[listing].names};
+    list += f->presence_count++;
+    *list = y->r->listing_list[listing].like;
+    list->store = store;
+    list->from_s = stmt_get_int(st, 2);
     return 0;
 }
 

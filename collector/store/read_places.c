@@ -4,13 +4,13 @@
 enum { EXCEPTIONS, MEASURED, CONTAINERS, SPACES, EXTRA_STORES, STORE_BYTES };
 
 static const char *const sql[] = {
-    [EXCEPTIONS] = "SELECT store_id, chain_id, layer_id, kind FROM exception "
+    [EXCEPTIONS] = "SELECT chain_id, layer_id, kind FROM exception "
                    "WHERE store_id = ? ORDER BY chain_id",
-    [MEASURED] = "SELECT store_id, chain_id, allocated_bytes, missing FROM copy "
+    [MEASURED] = "SELECT chain_id, allocated_bytes, missing FROM copy "
                  "WHERE store_id = ? ORDER BY chain_id",
-    [CONTAINERS] = "SELECT store_id, image_id, state, container, name, since_s, kube_namespace, "
-                   "kube_pod FROM container WHERE store_id = ? ORDER BY container",
-    [SPACES] = "SELECT store_id, class, kind, bytes, count, upper_bound FROM space "
+    [CONTAINERS] = "SELECT image_id, state, container, name, since_s, kube_namespace, kube_pod "
+                   "FROM container WHERE store_id = ? ORDER BY container",
+    [SPACES] = "SELECT class, kind, bytes, count, upper_bound FROM space "
                "WHERE store_id = ? ORDER BY class, kind",
     [EXTRA_STORES] = "SELECT DISTINCT store_id FROM exception WHERE kind = ?",
     [STORE_BYTES] = "SELECT (SELECT coalesce(sum(allocated_bytes), 0) FROM copy "
@@ -22,17 +22,17 @@ const struct store_sql store_sql_places = STORE_SQL(sql);
 static int exception_row(struct reading *r, const struct stmt *st, struct err *err)
 {
     struct fleet *f = r->f;
-    struct fleet_exception *list, e = {.kind = (enum rec_exception_kind)stmt_get_int(st, 3)};
+    struct fleet_exception *list,
+        e = {.store = r->at, .kind = (enum rec_exception_kind)stmt_get_int(st, 2)};
 
-    if (read_reference(&r->stores, st, 0, &e.store, err) != 0 ||
-        read_reference(&r->chains, st, 1, &e.chain, err) != 0 ||
-        read_reference(&r->layers, st, 2, &e.layer, err) != 0)
+    if (read_reference(&r->chains, st, 0, &e.chain, err) != 0 ||
+        read_reference(&r->layers, st, 1, &e.layer, err) != 0)
         return -1;
     list = read_room(r, f->exceptions, f->exception_count, sizeof(*list), err);
     if (list == NULL)
         return -1;
     f->exceptions = list;
-    read_extend(&f->stores[e.store].exceptions, f->exception_count);
+    read_extend(&f->stores[r->at].exceptions, f->exception_count);
     list[f->exception_count++] = e;
     return 0;
 }
@@ -40,17 +40,17 @@ static int exception_row(struct reading *r, const struct stmt *st, struct err *e
 static int measured_row(struct reading *r, const struct stmt *st, struct err *err)
 {
     struct fleet *f = r->f;
-    struct fleet_measured *list,
-        m = {.allocated_bytes = stmt_get_int(st, 2), .missing = stmt_get_int(st, 3) != 0};
+    struct fleet_measured *list, m = {.store = r->at,
+                                      .allocated_bytes = stmt_get_int(st, 1),
+                                      .missing = stmt_get_int(st, 2) != 0};
 
-    if (read_reference(&r->stores, st, 0, &m.store, err) != 0 ||
-        read_reference(&r->chains, st, 1, &m.chain, err) != 0)
+    if (read_reference(&r->chains, st, 0, &m.chain, err) != 0)
         return -1;
     list = read_room(r, f->measured, f->measured_count, sizeof(*list), err);
     if (list == NULL)
         return -1;
     f->measured = list;
-    read_extend(&f->stores[m.store].measured, f->measured_count);
+    read_extend(&f->stores[r->at].measured, f->measured_count);
     list[f->measured_count++] = m;
     return 0;
 }
@@ -58,23 +58,22 @@ static int measured_row(struct reading *r, const struct stmt *st, struct err *er
 static int container_row(struct reading *r, const struct stmt *st, struct err *err)
 {
     struct fleet *f = r->f;
-    struct fleet_container *list,
-        c = {.state = (enum rec_run_state)stmt_get_int(st, 2), .since_s = stmt_get_int(st, 5)};
+    struct fleet_container *list, c = {.store = r->at,
+                                       .state = (enum rec_run_state)stmt_get_int(st, 1),
+                                       .since_s = stmt_get_int(st, 4)};
 
-    if (read_reference(&r->stores, st, 0, &c.store, err) != 0)
-        return -1;
-    c.id = stmt_copy_text(st, 3, r->arena, err);
-    c.name = stmt_copy_text(st, 4, r->arena, err);
-    c.kube_namespace = stmt_copy_text(st, 6, r->arena, err);
-    c.kube_pod = stmt_copy_text(st, 7, r->arena, err);
+    c.id = stmt_copy_text(st, 2, r->arena, err);
+    c.name = stmt_copy_text(st, 3, r->arena, err);
+    c.kube_namespace = stmt_copy_text(st, 5, r->arena, err);
+    c.kube_pod = stmt_copy_text(st, 6, r->arena, err);
     if (c.id == NULL || c.name == NULL || c.kube_namespace == NULL || c.kube_pod == NULL ||
-        read_reference(&r->images, st, 1, &c.image, err) != 0)
+        read_reference(&r->images, st, 0, &c.image, err) != 0)
         return -1;
     list = read_room(r, f->containers, f->container_count, sizeof(*list), err);
     if (list == NULL)
         return -1;
     f->containers = list;
-    read_extend(&f->stores[c.store].containers, f->container_count);
+    read_extend(&f->stores[r->at].containers, f->container_count);
     list[f->container_count++] = c;
     return 0;
 }
@@ -82,19 +81,18 @@ static int container_row(struct reading *r, const struct stmt *st, struct err *e
 static int space_row(struct reading *r, const struct stmt *st, struct err *err)
 {
     struct fleet *f = r->f;
-    struct fleet_space *list, s = {.klass = (enum rec_space_class)stmt_get_int(st, 1),
-                                   .bytes = stmt_get_int(st, 3),
-                                   .count = stmt_get_int(st, 4),
-                                   .upper_bound = stmt_get_int(st, 5) != 0};
+    struct fleet_space *list, s = {.store = r->at,
+                                   .klass = (enum rec_space_class)stmt_get_int(st, 0),
+                                   .bytes = stmt_get_int(st, 2),
+                                   .count = stmt_get_int(st, 3),
+                                   .upper_bound = stmt_get_int(st, 4) != 0};
 
-    if (read_reference(&r->stores, st, 0, &s.store, err) != 0)
-        return -1;
-    s.kind = stmt_copy_text(st, 2, r->arena, err);
+    s.kind = stmt_copy_text(st, 1, r->arena, err);
     list = read_room(r, f->spaces, f->space_count, sizeof(*list), err);
     if (list == NULL || s.kind == NULL)
         return -1;
     f->spaces = list;
-    read_extend(&f->stores[s.store].spaces, f->space_count);
+    read_extend(&f->stores[r->at].spaces, f->space_count);
     list[f->space_count++] = s;
     return 0;
 }
@@ -103,6 +101,7 @@ int read_places_in(struct reading *r, uint32_t store, struct err *err)
 {
     int64_t id = r->f->stores[store].id;
 
+    r->at = store;
     if (read_rows_of(r, STORE_SET_places, EXCEPTIONS, id, exception_row, err) != 0 ||
         read_rows_of(r, STORE_SET_places, MEASURED, id, measured_row, err) != 0)
         return -1;
@@ -111,6 +110,7 @@ int read_places_in(struct reading *r, uint32_t store, struct err *err)
 
 int read_containers_in(struct reading *r, uint32_t store, struct err *err)
 {
+    r->at = store;
     return read_rows_of(r, STORE_SET_places, CONTAINERS, r->f->stores[store].id, container_row,
                         err);
 }

@@ -3,13 +3,16 @@
 #include "collector/store/read_private.h"
 #include "common/cleanup.h"
 
-enum { PRESENCES, PRESENCES_AT, LISTED_EVER };
+enum { PRESENCES, PRESENCES_SINCE, PRESENCES_AT, LISTED_EVER };
 
-/* Presence is joined here with what hosts list, which is content. */
+/* Presence is joined here with what hosts list, which is content. A fleet has millions of rows:
+ * each column that is not read is a part of the time. */
 static const char *const sql[] = {
-    [PRESENCES] = "SELECT store_id, listing_id, coalesce(since_s, from_s) FROM presence "
+    [PRESENCES] = "SELECT listing_id FROM presence "
                   "WHERE store_id = ? AND gone_s IS NULL ORDER BY listing_id, from_s",
-    [PRESENCES_AT] = "SELECT store_id, listing_id, coalesce(since_s, from_s) FROM presence "
+    [PRESENCES_SINCE] = "SELECT listing_id, coalesce(since_s, from_s) FROM presence "
+                        "WHERE store_id = ? AND gone_s IS NULL ORDER BY listing_id, from_s",
+    [PRESENCES_AT] = "SELECT listing_id, coalesce(since_s, from_s) FROM presence "
                      "WHERE store_id = ?1 AND from_s <= ?2 AND (gone_s IS NULL OR gone_s > ?2) "
                      "ORDER BY listing_id, from_s",
     [LISTED_EVER] = "SELECT listing_id FROM presence WHERE store_id = ? AND from_s <= ? "
@@ -23,25 +26,35 @@ static int presence_row(struct reading *r, const struct stmt *st, struct err *er
 {
     struct fleet *f = r->f;
     struct fleet_presence *list = read_room(r, f->presences, f->presence_count, sizeof(*list), err);
-    const struct read_listing *l;
-    struct fleet_said *said;
-    uint32_t store, listing;
+    uint32_t listing;
 
-    if (list == NULL || read_reference(&r->stores, st, 0, &store, err) != 0 ||
-        read_reference(&r->listings, st, 1, &listing, err) != 0)
+    if (list == NULL || read_reference(&r->listings, st, 0, &listing, err) != 0)
         return -1;
-    l = &r->listing_list[listing];
-    said = &f->said[listing];
-    said->stores += r->counts_stores;
     f->presences = list;
-    list[f->presence_count] = (struct fleet_presence){.store = store,
-                                                      .image = said->image,
-                                                      .parent = l->parent,
-                                                      .unpacked = l->unpacked,
-                                                      .from_s = stmt_get_int(st, 2),
-                                                      .names = said->names};
-    read_extend(&f->stores[store].presences, f->presence_count++);
+    list[f->presence_count] = (struct fleet_presence){
+        .image = listing, .from_s = r->wants_since ? stmt_get_int(st, 1) : 0};
+    read_extend(&f->stores[r->at].presences, f->presence_count++);
     return 0;
+}
+
+/* Presences that have the number of a listing in the place of the image get what that listing says.
+ * After all rows, not with each: a store's listings lie far from each other in memory, and like
+ * this the processor fetches many of them at a time. */
+static void fill_presences(const struct reading *r, uint32_t store)
+{
+    const struct fleet_run *run = &r->f->stores[store].presences;
+
+    for (uint32_t i = 0; i < run->count; i++) {
+        struct fleet_presence *p = &r->f->presences[run->first + i];
+        const uint32_t listing = p->image;
+        const int64_t from_s = p->from_s;
+
+        *p = r->listing_list[listing].like;
+        p->store = store;
+        p->from_s = from_s;
+        if (r->counts_stores)
+            r->f->said[listing].stores++;
+    }
 }
 
 static int by_image(const void *a, const void *b)
@@ -82,10 +95,13 @@ static int read_presences_at(struct reading *r, int64_t store_id, int64_t at_s, 
 int read_presences_in(struct reading *r, uint32_t store, struct err *err)
 {
     int64_t id = r->f->stores[store].id, at_s = r->options->as_of_s;
+    int index = r->wants_since ? PRESENCES_SINCE : PRESENCES;
 
+    r->at = store;
     if ((at_s != 0 ? read_presences_at(r, id, at_s, err)
-                   : read_rows_of(r, STORE_SET_presences, PRESENCES, id, presence_row, err)) != 0)
+                   : read_rows_of(r, STORE_SET_presences, index, id, presence_row, err)) != 0)
         return -1;
+    fill_presences(r, store);
     sort_by_image(r->f, &r->f->stores[store]);
     return 0;
 }

@@ -9,10 +9,9 @@
 #include "collector/store/read_ids.h"
 #include "collector/store/statements.h"
 
-struct read_listing { /* what a row of `listing` has beyond the fleet's `said` */
+struct read_listing {
     int64_t id;
-    uint32_t parent; /* image */
-    bool unpacked;
+    struct fleet_presence like; /* what each store that lists it has, without the store and times */
 };
 
 struct reading {
@@ -23,8 +22,10 @@ struct reading {
     struct counted *counted; /* NULL where presence is read, not counters */
     struct read_ids hosts, stores, layers, chains, images, names, listings;
     struct read_listing *listing_list; /* parallel to the fleet's `said` */
+    uint32_t at;                       /* the store whose rows are being read */
     bool parents_wait;                 /* a chain came before its parent */
     bool counts_stores;                /* presence that is read counts for `said` */
+    bool wants_since;                  /* and is read with its times */
 };
 
 /* Reads every row of a statement that has no parameters. `row` returns -1 with *err to end. */

@@ -39,11 +39,13 @@ static int listing_row(struct reading *r, const struct stmt *st, struct err *err
     f->said = said;
     list += f->said_count;
     said += f->said_count;
-    *list = (struct read_listing){.id = stmt_get_int(st, 0), .unpacked = stmt_get_int(st, 2) != 0};
+    *list =
+        (struct read_listing){.id = stmt_get_int(st, 0), .like.unpacked = stmt_get_int(st, 2) != 0};
     *said = (struct fleet_said){.root.store = FLEET_NONE, .user.store = FLEET_NONE};
     if (read_reference(&r->images, st, 1, &said->image, err) != 0 ||
-        read_reference(&r->images, st, 3, &list->parent, err) != 0)
+        read_reference(&r->images, st, 3, &list->like.parent, err) != 0)
         return -1;
+    list->like.image = said->image;
     return read_ids_add(&r->listings, list->id, (uint32_t)f->said_count++, r->arena, err);
 }
 
@@ -60,6 +62,7 @@ static int listing_name_row(struct reading *r, const struct stmt *st, struct err
         read_reference(&r->names, st, 1, &list[f->place_name_count], err) != 0)
         return -1;
     read_extend(&f->said[listing].names, f->place_name_count++);
+    r->listing_list[listing].like.names = f->said[listing].names;
     return 0;
 }
 
