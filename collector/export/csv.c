@@ -30,9 +30,7 @@ static int put_cell(FILE *out, struct buf *b, const struct sheet_column *column,
     buf_reset(b);
     if (export_cell(b, column, cell, false, err) != 0)
         return -1;
-    put_field(out, buf_str(b),
-              column->kind == CELL_TEXT || column->kind == CELL_TEXTS ||
-                  column->kind == CELL_NAME || column->kind == CELL_NAMES);
+    put_field(out, buf_str(b), cell_is_text(column->kind) || cell_is_list(column->kind));
     return 0;
 }
 

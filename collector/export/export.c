@@ -8,6 +8,8 @@
 #include "common/clock.h"
 #include "common/imageref.h"
 
+#define DAY_TEXT 10 /* characters of a time that are its day */
+
 int export_answer(const struct answer *a, enum export_format format,
                   const struct export_target *target, struct err *err)
 {
@@ -81,8 +83,11 @@ int export_cell(struct buf *b, const struct sheet_column *column, const struct s
         return buf_add_str(b, human ? "-" : "", err);
     switch (column->kind) {
     case CELL_TEXT:
+    case CELL_TITLE:
+    case CELL_SENTENCE:
         return buf_add_str(b, human && cell->text[0] == '\0' ? "-" : cell->text, err);
     case CELL_TEXTS:
+    case CELL_TITLES:
         return add_list(b, cell, human, err);
     case CELL_NAME:
         return add_name(b, cell->text, human, err);
@@ -96,6 +101,9 @@ int export_cell(struct buf *b, const struct sheet_column *column, const struct s
         return buf_printf(b, err, "%" PRId64, cell->number);
     case CELL_TIME:
         return buf_add_str(b, clock_text(cell->number * 1000, time), err);
+    case CELL_DAY:
+        clock_text(cell->number * 1000, time);
+        return buf_add(b, time, human ? DAY_TEXT : strlen(time), err);
     case CELL_DIGEST:
         return add_digest(b, cell->digest, human, err);
     case CELL_FLAG:

@@ -36,6 +36,9 @@ int export_table(const struct answer *a, const struct export_target *target, str
 int export_json(const struct answer *a, const struct export_target *target, struct err *err);
 int export_csv(const struct answer *a, const struct export_target *target, struct err *err);
 
+/* The notes, and what the answer rests on, as a table and a drawn tree end with them. */
+void export_notes(const struct answer *a, const struct export_target *target);
+
 /* One cell as text. human: sizes in binary units, digests short, unknown "-", lists by ", ".
  * Otherwise: bytes as integers, digests full, unknown "", lists by " ". Appends. */
 int export_cell(struct buf *b, const struct sheet_column *column, const struct sheet_cell *cell,

@@ -314,8 +314,6 @@ int forest_text(const struct answer *a, const struct forest_look *look,
             return -1;
     if (a->rows->row_count > 0)
         fputc('\n', target->out);
-    for (size_t i = 0; i < a->note_count; i++)
-        fprintf(target->out, "%s\n", a->notes[i]);
-    fprintf(target->out, "%s%s\n", a->note_count > 0 ? "\n" : "", a->coverage_line);
+    export_notes(a, target);
     return 0;
 }

@@ -31,14 +31,18 @@ static json_t *cell_value(enum cell_kind kind, const struct sheet_cell *cell)
     switch (kind) {
     case CELL_TEXT:
     case CELL_NAME:
+    case CELL_TITLE:
+    case CELL_SENTENCE:
         return text_value(cell->text);
     case CELL_TEXTS:
     case CELL_NAMES:
+    case CELL_TITLES:
         return texts_value(cell);
     case CELL_COUNT:
     case CELL_BYTES:
         return json_integer(cell->number);
     case CELL_TIME:
+    case CELL_DAY:
         return json_string(clock_text(cell->number * 1000, text));
     case CELL_DIGEST:
         return json_string(digest_text(cell->digest, text));

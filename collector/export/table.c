@@ -11,13 +11,18 @@
 #define SUBJECT_LEAST 24 /* the same of the column that says what a row is about */
 #define READABLE 28      /* characters that are worth more than the last columns */
 #define FIRST 3          /* columns that stay, and are rather cut shorter than that */
+#define INDENT 4         /* of what stands beneath a row */
+#define ITEM_INDENT 2    /* of a list's sentence from its second line on */
 
 /* A sheet's visible columns with the width that each gets. */
 struct layout {
     const struct sheet *sheet;
-    size_t *widths;  /* by column; 0: not shown */
-    size_t left_out; /* columns that a narrow terminal has no room for */
-    bool is_cut;     /* some texts are shown in part */
+    size_t *widths;    /* by column; 0: not shown */
+    size_t line;       /* characters of a line; 0: as many as there are */
+    bool beneath;      /* sentences stand beneath their rows */
+    bool of_sentences; /* it has one column, whose texts are wrapped */
+    size_t left_out;   /* columns that a narrow terminal has no room for */
+    bool is_cut;       /* some texts are shown in part */
 };
 
 static bool is_right(enum cell_kind kind)
@@ -27,7 +32,14 @@ static bool is_right(enum cell_kind kind)
 
 static bool can_shrink(enum cell_kind kind)
 {
-    return kind == CELL_TEXT || kind == CELL_TEXTS || kind == CELL_NAME || kind == CELL_NAMES;
+    return cell_is_text(kind) || cell_is_list(kind);
+}
+
+static enum plain_cut cut_of(enum cell_kind kind)
+{
+    if (kind == CELL_NAME || kind == CELL_TITLE)
+        return PLAIN_KEEP_END;
+    return kind == CELL_NAMES || kind == CELL_TITLES ? PLAIN_KEEP_FIRST : PLAIN_KEEP_START;
 }
 
 /* The cell's text, fit for a terminal. */
@@ -140,18 +152,31 @@ static bool drop_last(struct layout *l, size_t *whole, size_t kept)
     return true;
 }
 
+/* Sentences leave their columns where all the columns do not fit. */
+static void put_beneath(struct layout *l)
+{
+    for (size_t c = 0; c < l->sheet->column_count; c++)
+        if (l->widths[c] > 0 && l->sheet->columns[c].kind == CELL_SENTENCE) {
+            l->widths[c] = 0;
+            l->beneath = true;
+        }
+}
+
 /* Texts are cut as far as they can still be read, then columns go, the last ones first; at last the
  * first columns are cut further, and go, but for the very first. A list of one column is of
- * sentences: the terminal may wrap them. */
-static int fit(struct layout *l, size_t line, struct err *err)
+ * sentences, which are wrapped. */
+static int fit(struct layout *l, struct err *err)
 {
-    size_t count = l->sheet->column_count;
+    size_t count = l->sheet->column_count, line = l->line;
     AUTO_FREE size_t *whole = malloc(count * sizeof(*whole));
 
     if (whole == NULL)
         return err_set(err, ERR_NO_MEMORY, "no memory for %zu columns", count);
-    if (shown_count(l) < 2)
+    l->of_sentences = shown_count(l) < 2;
+    if (l->of_sentences)
         return 0;
+    if (line_width(l) > line)
+        put_beneath(l);
     memcpy(whole, l->widths, count * sizeof(*whole));
     do
         cut(l, line, READABLE);
@@ -171,26 +196,44 @@ static void put_padding(FILE *out, size_t count)
 }
 
 /* Writes `text` into `width` characters; the last column is not filled up. */
-static void put(FILE *out, const char *text, size_t width, bool right, bool last)
+static void put_cell(FILE *out, const char *text, size_t width, enum cell_kind kind, bool last)
 {
     size_t have = plain_width(text);
+    bool right = is_right(kind);
 
-    if (have <= width) {
-        put_padding(out, right ? width - have : 0);
-        fputs(text, out);
-        put_padding(out, right || last ? 0 : width - have);
-        return;
+    put_padding(out, right && have < width ? width - have : 0);
+    have = plain_put_cut(out, text, width, cut_of(kind));
+    put_padding(out, right || last ? 0 : width - have);
+}
+
+/* The sentences of a row that found no room in it. */
+static int put_sentences(FILE *out, const struct layout *l, size_t row, struct buf *b,
+                         struct err *err)
+{
+    const struct sheet *s = l->sheet;
+
+    for (size_t c = 0; c < s->column_count && l->beneath; c++) {
+        const struct sheet_cell *cell = &s->cells[row * s->column_count + c];
+        const char *title = s->columns[c].title;
+
+        if (s->columns[c].only_data || s->columns[c].kind != CELL_SENTENCE || !cell->known ||
+            cell->text[0] == '\0')
+            continue;
+        if (cell_text_of(b, l, row, c, err) != 0)
+            return -1;
+        fprintf(out, "%*s%s: ", INDENT, "", title);
+        plain_put_lines(out, buf_str(b), l->line, INDENT + plain_width(title) + strlen(": "),
+                        INDENT);
     }
-    fwrite(text, 1, plain_bytes(text, width - 1), out);
-    fputs(PLAIN_ELLIPSIS, out);
+    return 0;
 }
 
 static int put_row(FILE *out, const struct layout *l, size_t row, bool header, struct buf *b,
                    struct err *err)
 {
     const struct sheet *s = l->sheet;
-    size_t last = 0;
     bool first = true;
+    size_t last = 0;
 
     for (size_t c = 0; c < s->column_count; c++)
         if (l->widths[c] > 0)
@@ -202,11 +245,15 @@ static int put_row(FILE *out, const struct layout *l, size_t row, bool header, s
             return -1;
         put_padding(out, first ? 0 : GAP);
         first = false;
-        put(out, header ? s->columns[c].title : buf_str(b), l->widths[c],
-            is_right(s->columns[c].kind), c == last);
+        if (!header && l->of_sentences) {
+            plain_put_lines(out, buf_str(b), l->line, 0, ITEM_INDENT);
+            return 0;
+        }
+        put_cell(out, header ? s->columns[c].title : buf_str(b), l->widths[c], s->columns[c].kind,
+                 c == last);
     }
     fputc('\n', out);
-    return 0;
+    return header ? 0 : put_sentences(out, l, row, b, err);
 }
 
 static void put_left_out(FILE *out, const struct layout *l)
@@ -223,13 +270,13 @@ static void put_left_out(FILE *out, const struct layout *l)
                               : "texts are cut");
 }
 
-static int put_list(FILE *out, struct layout *l, int width, struct buf *b, struct err *err)
+static int put_list(FILE *out, struct layout *l, struct buf *b, struct err *err)
 {
     const struct sheet *s = l->sheet;
 
     if (measure(l, b, err) != 0)
         return -1;
-    if (width > 0 && fit(l, (size_t)width, err) != 0)
+    if (l->line > 0 && fit(l, err) != 0)
         return -1;
     if (put_row(out, l, 0, true, b, err) != 0)
         return -1;
@@ -245,40 +292,55 @@ static int put_list(FILE *out, struct layout *l, int width, struct buf *b, struc
 static int put_object(FILE *out, const struct layout *l, struct buf *b, struct err *err)
 {
     const struct sheet *s = l->sheet;
-    size_t widest = 0;
+    size_t widest = 0, indent;
 
     for (size_t c = 0; c < s->column_count; c++)
         if (!s->columns[c].only_data && plain_width(s->columns[c].title) > widest)
             widest = plain_width(s->columns[c].title);
+    indent = widest + GAP < l->line / 2 ? widest + GAP : INDENT;
     for (size_t c = 0; c < s->column_count && s->row_count > 0; c++) {
         if (s->columns[c].only_data)
             continue;
         if (cell_text_of(b, l, 0, c, err) != 0)
             return -1;
-        put(out, s->columns[c].title, widest, false, false);
-        fprintf(out, "  %s\n", buf_str(b));
+        put_cell(out, s->columns[c].title, widest, CELL_TEXT, false);
+        put_padding(out, GAP);
+        plain_put_lines(out, buf_str(b), l->line, widest + GAP, indent);
     }
     return 0;
+}
+
+void export_notes(const struct answer *a, const struct export_target *target)
+{
+    for (size_t i = 0; i < a->note_count; i++)
+        plain_put_lines(target->out, a->notes[i], (size_t)target->width, 0, 0);
+    if (a->note_count > 0)
+        fputc('\n', target->out);
+    plain_put_lines(target->out, a->coverage_line, (size_t)target->width, 0, 0);
 }
 
 static int put_sheet(FILE *out, const struct sheet *s, int width, struct err *err)
 {
     AUTO(buf_close) struct buf b;
     AUTO_FREE size_t *widths = calloc(s->column_count, sizeof(*widths));
-    struct layout l = {.sheet = s, .widths = widths};
+    struct layout l = {.sheet = s, .widths = widths, .line = (size_t)width};
 
     buf_init(&b, CELL_MAX);
     if (widths == NULL)
         return err_set(err, ERR_NO_MEMORY, "no memory for %zu columns", s->column_count);
     if (s->title != NULL)
         fprintf(out, "%s\n", s->title);
-    return s->object ? put_object(out, &l, &b, err) : put_list(out, &l, width, &b, err);
+    return s->object ? put_object(out, &l, &b, err) : put_list(out, &l, &b, err);
 }
 
 int export_table(const struct answer *a, const struct export_target *target, struct err *err)
 {
-    if (a->sentence != NULL)
-        fprintf(target->out, "%s\n\n", a->sentence);
+    size_t width = (size_t)target->width;
+
+    if (a->sentence != NULL) {
+        plain_put_lines(target->out, a->sentence, width, 0, 0);
+        fputc('\n', target->out);
+    }
     for (size_t i = 0; i < a->sheet_count; i++) {
         const struct sheet *s = &a->sheets[i];
 
@@ -288,8 +350,6 @@ int export_table(const struct answer *a, const struct export_target *target, str
             return -1;
         fputc('\n', target->out);
     }
-    for (size_t i = 0; i < a->note_count; i++)
-        fprintf(target->out, "%s\n", a->notes[i]);
-    fprintf(target->out, "%s%s\n", a->note_count > 0 ? "\n" : "", a->coverage_line);
+    export_notes(a, target);
     return 0;
 }

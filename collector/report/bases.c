@@ -8,6 +8,7 @@
 #include "collector/report/walk.h"
 
 #define TEXT_MAX 256
+#define NAMED_BY_SEVERAL "mixed"
 
 /* In tables the last ones go first where a terminal is narrow. */
 enum {
@@ -15,9 +16,9 @@ enum {
     IMAGES,
     HOSTS,
     RUNNING,
-    STORED,
-    AGE,
     BEHIND_VERSIONS,
+    AGE,
+    STORED,
     NOMINAL,
     NAMED_BY,
     PLATFORMS,
@@ -44,13 +45,13 @@ enum {
 };
 
 static const struct sheet_column columns[] = {
-    [BASE] = {"base", "BASE", CELL_TEXT, false},
+    [BASE] = {"base", "BASE", CELL_TITLE, false},
     [IMAGES] = {"images", "IMAGES", CELL_COUNT, false},
     [HOSTS] = {"hosts", "HOSTS", CELL_COUNT, false},
     [RUNNING] = {"containers_running", "RUNNING", CELL_COUNT, false},
-    [STORED] = {"stored_bytes", "STORED", CELL_BYTES, false},
-    [AGE] = {"age_days", "AGE (DAYS)", CELL_COUNT, false},
     [BEHIND_VERSIONS] = {"behind_versions", "BEHIND", CELL_COUNT, false},
+    [AGE] = {"age_days", "AGE (DAYS)", CELL_COUNT, false},
+    [STORED] = {"stored_bytes", "STORED", CELL_BYTES, false},
     [NOMINAL] = {"nominal_bytes", "NOMINAL ONCE", CELL_BYTES, false},
     [NAMED_BY] = {"named_by", "NAMED BY", CELL_TEXT, false},
     [PLATFORMS] = {"platforms", "PLATFORMS", CELL_TEXTS, false},
@@ -71,7 +72,7 @@ static const struct sheet_column columns[] = {
     [VERSION] = {"version", "VERSION", CELL_TEXT, true},
     [CREATED] = {"created", "CREATED", CELL_TIME, true},
     [ORIGINS] = {"origins", "ORIGINS", CELL_TEXTS, false},
-    [NEWEST] = {"newest", "NEWEST KNOWN", CELL_TEXT, true},
+    [NEWEST] = {"newest", "NEWEST KNOWN", CELL_TITLE, true},
     [BEHIND_DAYS] = {"behind_days", "BEHIND (DAYS)", CELL_COUNT, true},
     [CELLS] = {NULL, NULL, 0, false},
 };
@@ -135,6 +136,28 @@ static int name_part(const struct filling *x, const struct base *b, const char *
     return *name != NULL ? 0 : -1;
 }
 
+/* Whose word the names of all its chains are; "mixed" where it is not one and the same. */
+static int fill_named_by(const struct filling *x, const struct base *b, struct sheet_cell *cell,
+                         struct err *err)
+{
+    const char *common = NULL;
+
+    for (uint32_t i = 0; i < b->chain_count; i++) {
+        const struct naming_claim *title = naming_title(&x->c->naming, b->chains[i]);
+        const char *name;
+
+        if (title == NULL)
+            continue;
+        if (part_named_by(x->c, title, &name, err) != 0)
+            return -1;
+        common = common == NULL || strcmp(common, name) == 0 ? name : NAMED_BY_SEVERAL;
+        if (common != name)
+            break;
+    }
+    *cell = cell_text(common);
+    return 0;
+}
+
 static int fill_name(const struct filling *x, const struct base *b, struct sheet_cell *row,
                      struct err *err)
 {
@@ -153,16 +176,15 @@ static int fill_name(const struct filling *x, const struct base *b, struct sheet
     row[BASE] = cell_text(has_no_parent(x, b) ? "(none known)" : name);
     if (b->chain == FLEET_NONE)
         return 0;
-    row[CHAIN] = cell_digest(&x->c->fleet.chains[b->chain].digest);
-    if (b->genesis_layer != FLEET_NONE)
+    if (b->chain_count == 1)
+        row[CHAIN] = cell_digest(&x->c->fleet.chains[b->chain].digest);
+    if (b->chain_count == 1 && b->genesis_layer != FLEET_NONE)
         row[GENESIS] = cell_digest(&x->c->fleet.layers[b->genesis_layer].diff);
     if (b->kind != BASE_NAMED)
         return 0;
-    if (part_named_by(x->c, naming_title(&x->c->naming, b->chain), &name, err) != 0 ||
-        part_chain_names(x->c, b->chains, b->chain_count, &row[NAMES], err) != 0)
-        return -1;
-    row[NAMED_BY] = cell_text(name);
-    return 0;
+    return fill_named_by(x, b, &row[NAMED_BY], err) == 0
+               ? part_chain_names(x->c, b->chains, b->chain_count, &row[NAMES], err)
+               : -1;
 }
 
 static int fill_lists(const struct filling *x, const struct base *b, struct sheet_cell *row,
@@ -336,7 +358,7 @@ static int fill_diversity(const struct filling *x, struct err *err)
         {"hosts_effective", "effective number by hosts", CELL_DECIMAL, false},
         {"hosts_simpson", "  inverse Simpson", CELL_DECIMAL, false},
         {"hosts_largest_share", "  the largest holds", CELL_SHARE, true},
-        {"containers_effective", "effective number by containers", CELL_DECIMAL, false},
+        {"containers_effective", "effective number by all containers", CELL_DECIMAL, false},
         {"containers_simpson", "  inverse Simpson", CELL_DECIMAL, false},
         {"containers_largest_share", "  the largest holds", CELL_SHARE, true},
         {"stored_effective", "effective number by stored bytes", CELL_DECIMAL, false},

@@ -232,12 +232,12 @@ static int add_builder(const struct census *c, struct answer *a, const struct bu
 static int fill(struct census *c, struct answer *a, struct err *err)
 {
     static const struct sheet_column columns[] = {
-        {"builder", "BUILDER", CELL_TEXT, false},
+        {"builder", "BUILDER", CELL_TITLE, false},
         {"kind", "KIND", CELL_TEXT, false},
         {"images", "IMAGES", CELL_COUNT, false},
         {"hosts", "HOSTS", CELL_COUNT, false},
         {"containers_running", "RUNNING", CELL_COUNT, false},
-        {"bases", "ON RUN OR BASE IMAGE", CELL_TEXTS, false},
+        {"bases", "BUILT ON", CELL_TITLES, false},
         {NULL, NULL, 0, false},
     };
     struct builders b = {0};

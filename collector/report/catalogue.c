@@ -23,7 +23,7 @@ enum {
 };
 
 static const struct sheet_column columns[] = {
-    [NAME] = {"name", "NAME", CELL_TEXT, false},
+    [NAME] = {"name", "NAME", CELL_TITLE, false},
     [PLATFORM] = {"platform", "PLATFORM", CELL_TEXT, false},
     [CHAIN] = {"chain_id", "CHAIN", CELL_DIGEST, false},
     [LAYERS] = {"layers", "LAYERS", CELL_COUNT, true},
@@ -231,7 +231,10 @@ static int fill(struct census *c, struct answer *a, struct err *err)
     for (size_t i = 0; i < c->request->catalogue->base_count; i++)
         if (add_base(c, a, &x, i, err) != 0)
             return -1;
-    return add_trust(c, a, err);
+    return sheet_reveal(a, a->rows, columns[FAMILY].key, err) == 0 &&
+                   sheet_reveal(a, a->rows, columns[VERSION].key, err) == 0
+               ? add_trust(c, a, err)
+               : -1;
 }
 
 const struct report report_catalogue = {.name = "catalogue list",

@@ -17,40 +17,41 @@ struct history {
     size_t count;
 };
 
+/* In tables the last ones go first where a terminal is narrow. */
 static const struct sheet_column fleet_columns[] = {
-    {"day", "DAY", CELL_TIME, false},
+    {"day", "DAY", CELL_DAY, false},
     {"named", "NAMED", CELL_COUNT, false},
     {"unnamed", "UNNAMED", CELL_COUNT, false},
-    {"scratch_images", "ON SCRATCH", CELL_COUNT, false},
-    {"undecided_images", "UNDECIDED", CELL_COUNT, false},
+    {"violations", "VIOLATIONS", CELL_COUNT, false},
+    {"mode", "MODE", CELL_TEXT, false},
     {"families", "FAMILIES", CELL_COUNT, false},
     {"versions", "VERSIONS", CELL_COUNT, false},
     {"images_effective", "EFFECTIVE BY IMAGES", CELL_DECIMAL, false},
     {"hosts_effective", "BY HOSTS", CELL_DECIMAL, false},
     {"containers_effective", "BY CONTAINERS", CELL_DECIMAL, true},
     {"stored_effective", "BY BYTES", CELL_DECIMAL, false},
-    {"violations", "VIOLATIONS", CELL_COUNT, false},
-    {"mode", "MODE", CELL_TEXT, false},
+    {"scratch_images", "ON SCRATCH", CELL_COUNT, false},
+    {"undecided_images", "UNDECIDED", CELL_COUNT, false},
     {NULL, NULL, 0, false},
 };
 
 static const struct figure_at fleet_figures[] = {
     {"bases", "core_builds", "named"},
     {"bases", "core_builds", "unnamed"},
-    {"bases", "core_builds", "scratch_images"},
-    {"bases", "core_builds", "undecided_images"},
+    {"policy check", "totals", "violations"},
+    {"policy check", "totals", "mode"},
     {"bases", "core_builds", "families"},
     {"bases", "core_builds", "versions"},
     {"bases", "diversity", "images_effective"},
     {"bases", "diversity", "hosts_effective"},
     {"bases", "diversity", "containers_effective"},
     {"bases", "diversity", "stored_effective"},
-    {"policy check", "totals", "violations"},
-    {"policy check", "totals", "mode"},
+    {"bases", "core_builds", "scratch_images"},
+    {"bases", "core_builds", "undecided_images"},
 };
 
 static const struct sheet_column policy_columns[] = {
-    {"day", "DAY", CELL_TIME, false},
+    {"day", "DAY", CELL_DAY, false},
     {"images", "JUDGED", CELL_COUNT, false},
     {"accepted", "ACCEPTED", CELL_COUNT, false},
     {"violations", "VIOLATIONS", CELL_COUNT, false},
@@ -132,15 +133,22 @@ static int add_report(struct census *c, struct answer *a, const struct history *
     return 0;
 }
 
+/* Whether an earlier column is of the same report. */
+static bool is_read(const struct history *h, size_t figure)
+{
+    size_t i = 0;
+
+    while (strcmp(h->figures[i].report, h->figures[figure].report) != 0)
+        i++;
+    return i < figure;
+}
+
 static int fill(struct census *c, struct answer *a, const struct history *h, struct err *err)
 {
     answer_sheet(a, "rows", NULL, false, h->columns);
-    for (size_t i = 0; i < h->count; i++) {
-        bool again = i > 0 && strcmp(h->figures[i].report, h->figures[i - 1].report) == 0;
-
-        if (!again && add_report(c, a, h, h->figures[i].report, err) != 0)
+    for (size_t i = 0; i < h->count; i++)
+        if (!is_read(h, i) && add_report(c, a, h, h->figures[i].report, err) != 0)
             return -1;
-    }
     return a->rows->row_count > 0
                ? 0
                : answer_note(a, err,
@@ -153,7 +161,7 @@ static int fill(struct census *c, struct answer *a, const struct history *h, str
 static int fill_rules(struct census *c, struct answer *a, struct err *err)
 {
     static const struct sheet_column columns[] = {
-        {"day", "DAY", CELL_TIME, false},
+        {"day", "DAY", CELL_DAY, false},
         {"rule", "RULE", CELL_TEXT, false},
         {"images", "IMAGES", CELL_COUNT, false},
         {"hosts", "HOSTS", CELL_COUNT, false},

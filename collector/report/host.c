@@ -170,7 +170,7 @@ static const struct sheet_column image_columns[] = {
     {"containers_running", "RUNNING", CELL_COUNT, false},
     {"containers", "CONTAINERS", CELL_COUNT, true},
     {"nominal_bytes", "NOMINAL", CELL_BYTES, false},
-    {"core", "CORE BUILD", CELL_TEXT, false},
+    {"core", "CORE BUILD", CELL_TITLE, false},
     {NULL, NULL, 0, false},
 };
 

@@ -230,7 +230,7 @@ static int list_origins(struct census *c, uint32_t layer, struct origin **out, s
 static int fill_origins(struct census *c, struct answer *a, uint32_t layer, struct err *err)
 {
     static const struct sheet_column columns[] = {
-        {"repository", "REPOSITORY", CELL_TEXT, false},
+        {"repository", "REPOSITORY", CELL_TITLE, false},
         {"hosts_telling", "HOSTS THAT TELL", CELL_COUNT, false},
         {"images", "BY IMAGES", CELL_COUNT, false},
         {"images_hosts", "ON HOSTS, AT LEAST", CELL_COUNT, false},

@@ -253,7 +253,7 @@ static int fill_boundaries(struct telling *t, struct err *err)
 {
     static const struct sheet_column columns[] = {
         {"layers", "LAYERS", CELL_COUNT, false},
-        {"base", "BASE", CELL_TEXT, false},
+        {"base", "BASE", CELL_TITLE, false},
         {"part", "PART", CELL_TEXT, false},
         {"method", "KNOWN BY", CELL_TEXT, false},
         {"confidence", "CONFIDENCE", CELL_TEXT, false},
@@ -296,7 +296,7 @@ static int fill_layers(struct telling *t, struct err *err)
     static const struct sheet_column columns[] = {
         {"position", "#", CELL_COUNT, false},
         {"diff_id", "LAYER", CELL_DIGEST, false},
-        {"part", "PART OF", CELL_TEXT, false},
+        {"part", "PART OF", CELL_TITLE, false},
         {"nominal_bytes", "NOMINAL", CELL_BYTES, false},
         {"empty", "EMPTY", CELL_FLAG, true},
         {"chain_id", "CHAIN", CELL_DIGEST, true},
@@ -337,7 +337,7 @@ static int fill_declarations(struct telling *t, struct err *err)
         {"source", "SOURCE", CELL_TEXT, false},   {"reference", "SAYS", CELL_NAME, false},
         {"digest", "DIGEST", CELL_DIGEST, false}, {"top_diff_id", "TOP LAYER", CELL_DIGEST, true},
         {"layers", "LAYERS", CELL_COUNT, true},   {"outcome", "OUTCOME", CELL_TEXT, false},
-        {"why", "WHY", CELL_TEXT, false},         {"inherited_from", "FROM", CELL_DIGEST, true},
+        {"why", "WHY", CELL_SENTENCE, false},     {"inherited_from", "FROM", CELL_DIGEST, true},
         {"chain_id", "CHAIN", CELL_DIGEST, true}, {NULL, NULL, 0, false},
     };
     struct sheet *s = answer_sheet(t->a, "declarations", "Declared", false, columns);

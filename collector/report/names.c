@@ -10,7 +10,7 @@
 
 static const struct sheet_column columns[] = {
     [NAMES_ASKED] = {"subject", "SUBJECT", CELL_COUNT, true},
-    [NAMES_NAME] = {"name", "NAME", CELL_TEXT, false},
+    [NAMES_NAME] = {"name", "NAME", CELL_TITLE, false},
     [NAMES_IMAGE] = {"image_id", "IMAGE", CELL_DIGEST, false},
     [NAMES_PLATFORM] = {"platform", "PLATFORM", CELL_TEXT, false},
     [NAMES_SAID_BY] = {"named_by", "NAMED BY", CELL_TEXT, false},

@@ -1,5 +1,6 @@
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "collector/report/policy_check.h"
@@ -95,18 +96,18 @@ static int fill_totals(struct policy_check *k, struct err *err)
 /* In tables the last ones go first where a terminal is narrow. */
 enum {
     IMAGE,
+    IMAGE_ID,
     RULE,
     EVIDENCE,
     HOSTS,
     WHERE,
-    USE,
-    LOCAL,
     CORE,
     SEEN_AS,
+    USE,
+    LOCAL,
     OWNER,
     REASON,
     EXPIRES,
-    IMAGE_ID,
     NAMES,
     BASE,
     OUTCOME,
@@ -120,20 +121,20 @@ enum {
 
 static const struct sheet_column columns[] = {
     [IMAGE] = {"image", "IMAGE", CELL_NAME, false},
+    [IMAGE_ID] = {"image_id", "IMAGE ID", CELL_DIGEST, true},
     [RULE] = {"rule", "RULE", CELL_TEXT, false},
-    [EVIDENCE] = {"evidence", "EVIDENCE", CELL_TEXT, false},
+    [EVIDENCE] = {"evidence", "EVIDENCE", CELL_SENTENCE, false},
     [HOSTS] = {"hosts", "HOSTS", CELL_COUNT, false},
     [WHERE] = {"where", "WHERE", CELL_TEXT, false},
+    [CORE] = {"core", "CORE BUILD", CELL_TITLE, false},
+    [SEEN_AS] = {"seen_as", "SEEN AS", CELL_TITLE, true},
     [USE] = {"use", "USE", CELL_TEXT, false},
     [LOCAL] = {"built_locally", "LOCAL", CELL_FLAG, true},
-    [CORE] = {"core", "CORE BUILD", CELL_TEXT, false},
-    [SEEN_AS] = {"seen_as", "SEEN AS", CELL_TEXT, true},
     [OWNER] = {"exception_owner", "OWNER", CELL_TEXT, true},
     [REASON] = {"exception_reason", "REASON", CELL_TEXT, true},
     [EXPIRES] = {"exception_expires", "EXPIRES", CELL_TEXT, true},
-    [IMAGE_ID] = {"image_id", "IMAGE ID", CELL_DIGEST, true},
     [NAMES] = {"names", "NAMES", CELL_NAMES, true},
-    [BASE] = {"base", "NEAREST BASE", CELL_TEXT, true},
+    [BASE] = {"base", "NEAREST BASE", CELL_TITLE, true},
     [OUTCOME] = {"outcome", "OUTCOME", CELL_TEXT, true},
     [HOST_NAMES] = {"host_names", "HOST NAMES", CELL_TEXTS, true},
     [RUNNING] = {"containers_running", "RUNNING", CELL_COUNT, true},
@@ -211,6 +212,44 @@ static int reveal(struct policy_check *k, struct sheet *s, struct err *err)
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         if (sheet_reveal(k->a, s, keys[i], err) != 0)
             return -1;
+    return k->twice_named ? sheet_reveal(k->a, s, columns[IMAGE_ID].key, err) : 0;
+}
+
+struct called {
+    const char *name;
+    uint32_t image;
+};
+
+static int by_name(const void *a, const void *b)
+{
+    const struct called *x = a, *y = b;
+    int order = strcmp(x->name, y->name);
+
+    return order != 0 ? order : (x->image > y->image) - (x->image < y->image);
+}
+
+/* Whether two of the images that do not pass are called the same. */
+static int find_twice_named(struct policy_check *k, struct err *err)
+{
+    struct called *list = arena_array(k->c->arena, k->tally.count, sizeof(*list), err);
+    size_t count = 0;
+
+    if (list == NULL)
+        return -1;
+    for (size_t i = 0; i < k->tally.count; i++) {
+        const struct policy_finding *f = &k->tally.list[i];
+        const struct standing *s = &k->c->images[f->image];
+
+        if (f->verdict.outcome == POLICY_ACCEPTED || f->verdict.outcome == POLICY_UNJUDGED ||
+            s->name_count == 0)
+            continue;
+        list[count++] = (struct called){k->c->fleet.names[s->names[0]].text, f->image};
+    }
+    if (count > 1)
+        qsort(list, count, sizeof(*list), by_name);
+    for (size_t i = 1; i < count && !k->twice_named; i++)
+        k->twice_named =
+            list[i].image != list[i - 1].image && strcmp(list[i].name, list[i - 1].name) == 0;
     return 0;
 }
 
@@ -247,7 +286,7 @@ static int fill_images(struct policy_check *k, struct err *err)
     const struct fleet *f = &k->c->fleet;
     bool *pulled = arena_array(k->c->arena, f->image_count, sizeof(*pulled), err);
 
-    if (pulled == NULL)
+    if (pulled == NULL || find_twice_named(k, err) != 0)
         return -1;
     for (size_t i = 0; i < f->repo_digest_count; i++)
         pulled[f->repo_digests[i].image] = true;

@@ -23,6 +23,7 @@ struct policy_check {
     int64_t running;              /* containers of violating images */
     int64_t seen;                 /* images that are seen as something */
     int64_t accepted_unconfirmed; /* of the accepted ones: on one host's word */
+    bool twice_named;             /* of those that do not pass two are called the same */
 };
 
 /* Owner, reason and last day of an exception (NULL: none) into three cells. */

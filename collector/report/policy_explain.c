@@ -72,7 +72,7 @@ static int add_claim(struct explaining *x, struct sheet *s, uint32_t position,
 static int fill_line(struct explaining *x, struct err *err)
 {
     static const struct sheet_column columns[] = {
-        {"layers", "LAYERS", CELL_COUNT, false},     {"name", "NAME", CELL_TEXT, false},
+        {"layers", "LAYERS", CELL_COUNT, false},     {"name", "NAME", CELL_TITLE, false},
         {"counts", "COUNTS", CELL_FLAG, false},      {"strength", "WORD", CELL_TEXT, false},
         {"displaced", "DISPLACED", CELL_FLAG, true}, {"host", "FIRST SAID ON", CELL_TEXT, false},
         {"chain_id", "CHAIN", CELL_DIGEST, true},    {NULL, NULL, 0, false},
@@ -96,7 +96,7 @@ static int fill_rules(struct explaining *x, struct err *err)
 {
     static const struct sheet_column columns[] = {
         {"rule", "RULE", CELL_TEXT, false},       {"action", "ACTION", CELL_TEXT, false},
-        {"matches", "MATCHES", CELL_FLAG, false}, {"why", "WHY", CELL_TEXT, false},
+        {"matches", "MATCHES", CELL_FLAG, false}, {"why", "WHY", CELL_SENTENCE, false},
         {"seen_as", "SEEN AS", CELL_TEXT, true},  {"on", "ON", CELL_TEXTS, true},
         {"line", "LINE", CELL_COUNT, true},       {NULL, NULL, 0, false},
     };
@@ -165,10 +165,10 @@ static int add_exception(struct explaining *x, struct sheet *s, size_t index, st
 static int fill_exceptions(struct explaining *x, struct err *err)
 {
     static const struct sheet_column columns[] = {
-        {"image", "IMAGE", CELL_TEXT, false},
+        {"image", "IMAGE", CELL_TITLE, false},
         {"rule", "RULE", CELL_TEXT, false},
         {"matches", "MATCHES", CELL_FLAG, false},
-        {"why", "WHY", CELL_TEXT, false},
+        {"why", "WHY", CELL_SENTENCE, false},
         {"expired", "EXPIRED", CELL_FLAG, false},
         {"expires", "LAST DAY", CELL_TEXT, false},
         {"seen_as", "SEEN AS", CELL_TEXT, true},
@@ -292,7 +292,7 @@ static int fill_verdicts(struct explaining *x, struct err *err)
         {"scope", "ON HOSTS WITH", CELL_TEXT, false},
         {"outcome", "VERDICT", CELL_TEXT, false},
         {"rule", "RULE", CELL_TEXT, false},
-        {"evidence", "EVIDENCE", CELL_TEXT, false},
+        {"evidence", "EVIDENCE", CELL_SENTENCE, false},
         {"seen_as", "SEEN AS", CELL_TEXT, true},
         {"exception", "EXCEPTION", CELL_TEXT, true},
         {"hosts", "HOSTS", CELL_COUNT, false},

@@ -100,7 +100,7 @@ static const char *state_name(const struct policy_check *k, size_t exception, bo
 int policy_check_exceptions(struct policy_check *k, struct err *err)
 {
     static const struct sheet_column exception_columns[] = {
-        {"image", "IMAGE", CELL_TEXT, false},
+        {"image", "IMAGE", CELL_TITLE, false},
         {"rule", "RULE", CELL_TEXT, false},
         {"state", "STATE", CELL_TEXT, false},
         {"images", "IMAGES", CELL_COUNT, false},

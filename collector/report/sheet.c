@@ -103,26 +103,31 @@ static int compare_texts(const struct sheet_cell *a, const struct sheet_cell *b)
     return a->texts.count < b->texts.count ? -1 : a->texts.count > b->texts.count;
 }
 
+bool cell_is_text(enum cell_kind kind)
+{
+    return kind == CELL_TEXT || kind == CELL_NAME || kind == CELL_TITLE || kind == CELL_SENTENCE;
+}
+
+bool cell_is_list(enum cell_kind kind)
+{
+    return kind == CELL_TEXTS || kind == CELL_NAMES || kind == CELL_TITLES;
+}
+
 static int compare_cells(enum cell_kind kind, const struct sheet_cell *a,
                          const struct sheet_cell *b)
 {
-    switch (kind) {
-    case CELL_TEXT:
-    case CELL_NAME:
+    if (cell_is_text(kind))
         return strcmp(a->text, b->text);
-    case CELL_TEXTS:
-    case CELL_NAMES:
+    if (cell_is_list(kind))
         return compare_texts(a, b);
-    case CELL_DIGEST:
+    if (kind == CELL_DIGEST)
         return digest_cmp(a->digest, b->digest);
-    default:
-        return a->number < b->number ? -1 : a->number > b->number;
-    }
+    return a->number < b->number ? -1 : a->number > b->number;
 }
 
 static bool is_empty(enum cell_kind kind, const struct sheet_cell *c)
 {
-    return !c->known || ((kind == CELL_TEXTS || kind == CELL_NAMES) && c->texts.count == 0);
+    return !c->known || (cell_is_list(kind) && c->texts.count == 0);
 }
 
 static int compare_rows(const struct sheet *s, size_t x, size_t y, size_t column, bool descending)
@@ -218,8 +223,8 @@ int sheet_reveal(struct answer *a, struct sheet *s, const char *key, struct err 
     for (size_t r = 0; r < s->row_count; r++) {
         const struct sheet_cell *cell = &s->cells[r * s->column_count + column];
 
-        if (cell->known && (columns[column].kind == CELL_TEXT ||
-                            columns[column].kind == CELL_NAME || cell->number != 0))
+        if (cell->known && (cell_is_text(columns[column].kind) ||
+                            columns[column].kind == CELL_DIGEST || cell->number != 0))
             columns[column].only_data = false;
     }
     s->columns = columns;

@@ -22,13 +22,18 @@
 
 enum cell_kind {
     CELL_TEXT,
-    CELL_TEXTS, /* a list */
-    CELL_NAME,  /* an image's name in normal form, perhaps with more behind a space, or its ID;
-                   tables show names in familiar form, and IDs short */
-    CELL_NAMES, /* a list of such */
+    CELL_TEXTS,    /* a list */
+    CELL_NAME,     /* an image's name in normal form, perhaps with more behind a space, or its ID;
+                      tables show names in familiar form, and IDs short */
+    CELL_NAMES,    /* a list of such */
+    CELL_TITLE,    /* what an image or a base is called, as people type it */
+    CELL_TITLES,   /* a list of such */
+    CELL_SENTENCE, /* a text that is never cut: where a table has no room for its column, it stands
+                      on lines of its own beneath its row */
     CELL_COUNT,
     CELL_BYTES, /* the key ends in _bytes and says which kind of size */
     CELL_TIME,  /* Unix seconds */
+    CELL_DAY,   /* Unix seconds of its first second; tables show the day alone */
     CELL_DIGEST,
     CELL_FLAG,
     CELL_SHARE,   /* thousandths, shown as a percentage */
@@ -116,7 +121,12 @@ int sheet_sort(struct answer *a, struct sheet *s, const char *by, struct err *er
 #define COUNT_TEXT 64
 char *count_text(int64_t count, const char *noun, char out[COUNT_TEXT]);
 
-/* Shows a column that is only data in tables too, once a row has a count or flag set, or a text. */
+/* Whether such cells hold one text, or a list of texts. */
+bool cell_is_text(enum cell_kind kind);
+bool cell_is_list(enum cell_kind kind);
+
+/* Shows a column that is only data in tables too, once a row has a count or flag set, or a text or
+ * digest. */
 int sheet_reveal(struct answer *a, struct sheet *s, const char *key, struct err *err);
 
 /* Cells. Unknown where the text or digest is NULL, the size negative where it cannot be, the time

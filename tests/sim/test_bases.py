@@ -128,6 +128,9 @@ def check_bases(results, command):
                   re.search(r"ORIGINS +NEWEST KNOWN\n", command.run("bases").stdout))
     results.check("and no such column where no row has one",
                   "NEWEST KNOWN" not in command.run("bases", "--level", "family").stdout)
+    results.equal("a row of several chains has no chain of its own",
+                  [(row["chain_id"], row["genesis_diff_id"], len(row["chain_ids"])) for row in (new, *family)],
+                  [(None, None, 2), (None, None, 3)])
     results.equal("one family", [(row["base"], row["images"], row["hosts"]) for row in family],
                   [("debian", 8, 4)])
 
