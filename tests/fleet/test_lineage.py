@@ -217,11 +217,16 @@ class Run:
         return tuple(row[key] for key in ("images", "images_on_it", "hosts", "containers_running",
                                           "containers", "nominal_bytes"))
 
+    @staticmethod
+    def place(row):
+        """Kind and chain: the first of those of one release, which is known by it."""
+        return row["kind"], next(iter(row["chain_ids"]), None)
+
     def compare_bases(self):
         answer = self.told_bases("core")
         core = self.bases.by_core()
         self.equal("core builds: who, and what stands on them",
-                   {(row["kind"], row["chain_id"]): self.figures(row) for row in answer["rows"]}, core)
+                   {self.place(row): self.figures(row) for row in answer["rows"]}, core)
         kinds = Counter(kind for kind, _ in core)
         self.equal("core builds: the three counts",
                    [answer["core_builds"][key] for key in ("named", "unnamed", "scratch_images")],
@@ -236,7 +241,7 @@ class Run:
 
     def parents(self):
         """Where lines part or nothing is known, a step of the history may say more than layers do."""
-        told = {(row["kind"], row["chain_id"]): self.figures(row)
+        told = {self.place(row): self.figures(row)
                 for row in self.told_bases("parent")["rows"] if row["kind"] == "named"}
         true = {key: row for key, row in self.bases.by_parent().items() if key[0] == "named"}
         self.equal("nearest bases: who, and what stands on them", told, true)
