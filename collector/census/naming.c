@@ -101,6 +101,20 @@ static enum name_strength strength_of(const struct names *n, const struct fleet_
     return NAME_TAG;
 }
 
+enum name_strength naming_said_strength(const struct naming *n, const struct fleet *f,
+                                        const struct catalogue *c, size_t said, const char *name,
+                                        int64_t known_at_s)
+{
+    const struct names names = {.f = f, .c = c};
+    const struct fleet_said *s = &f->said[said];
+
+    if (n->trusted_said != NULL && n->trusted_said[said])
+        return NAME_TRUSTED;
+    if (naming_is_known(&s->root, known_at_s))
+        return strength_of(&names, s, name);
+    return naming_is_known(&s->user, known_at_s) ? NAME_SEEN : NAME_NONE;
+}
+
 /* What all names of one listing have in common; false where it says nothing yet. */
 static bool begin(const struct names *n, size_t index, struct naming_draft *out)
 {

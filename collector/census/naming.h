@@ -83,6 +83,12 @@ const struct naming_claim *naming_title(const struct naming *n, uint32_t chain);
  * `arena`; NULL on failure. */
 const char *naming_text(const struct naming_claim *claim, struct arena *arena, struct err *err);
 
+/* How strong the word of one of the fleet's listings for a name in normal form is: by itself,
+ * whatever the catalogue and others say. NAME_NONE: it said nothing by then. */
+enum name_strength naming_said_strength(const struct naming *n, const struct fleet *f,
+                                        const struct catalogue *c, size_t said, const char *name,
+                                        int64_t known_at_s);
+
 /* "none", "seen", "tag", "pulled", "trusted", "catalogue". */
 const char *name_strength_name(enum name_strength strength);
 

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/imageref.h"
+#include "collector/census/resolve_private.h"
+
+#define UNNAMED "unnamed " /* in front of a genesis layer's first digits */
 
 struct search {
     struct resolution *out;
@@ -87,8 +89,7 @@ static int search_layers(struct search *s, struct err *err)
     return 0;
 }
 
-/* Whether a stored name is one that `want` means. */
-static bool name_matches(const struct imageref *want, const char *stored)
+bool resolve_name_matches(const struct imageref *want, const char *stored)
 {
     struct imageref have;
 
@@ -107,7 +108,7 @@ static int search_names(struct search *s, const char *text, struct err *err)
     for (uint32_t i = 0; i < s->f->name_count; i++) {
         const char *stored = s->f->names[i].text;
 
-        if ((strcmp(stored, text) == 0 || (parsed && name_matches(&want, stored))) &&
+        if ((strcmp(stored, text) == 0 || (parsed && resolve_name_matches(&want, stored))) &&
             add_hit(s, RESOLVED_NAME, i, false, NULL, err) != 0)
             return -1;
     }
@@ -168,16 +169,34 @@ static void count_digests(struct resolution *out)
             out->digests++;
 }
 
+/* Where a version's day begins that stands behind a name; the end of the text where none does. */
+static const char *find_as_of(const char *text)
+{
+    static const char *const words[] = {" as of ", " of "};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        const char *at = strstr(text, words[i]);
+
+        if (at != NULL && at > text && strspn(at + strlen(words[i]), "0123456789") == 4)
+            return at;
+    }
+    return text + strlen(text);
+}
+
 int resolve(struct resolution *out, const struct fleet *f, const struct standing *images,
             const char *text, struct arena *arena, struct err *err)
 {
     struct search s = {.out = out, .f = f, .images = images, .arena = arena};
-    bool is_hex = read_hex(&s, text);
-    bool only_digest = is_hex && strncmp(text, DIGEST_ALGORITHM, strlen(DIGEST_ALGORITHM)) == 0;
+    bool is_unnamed = strncmp(text, UNNAMED, strlen(UNNAMED)) == 0;
+    bool is_hex = read_hex(&s, is_unnamed ? text + strlen(UNNAMED) : text);
+    bool is_marked = strncmp(text, DIGEST_ALGORITHM, strlen(DIGEST_ALGORITHM)) == 0;
 
-    *out = (struct resolution){0};
-    if (!only_digest) {
-        if (search_names(&s, text, err) != 0 || drop_idle_names(&s, err) != 0)
+    *out = (struct resolution){.as_of = find_as_of(text)};
+    out->name = arena_text(arena, text, (size_t)(out->as_of - text), err);
+    if (out->name == NULL)
+        return -1;
+    if (!is_hex || !(is_marked || is_unnamed)) {
+        if (search_names(&s, out->name, err) != 0 || drop_idle_names(&s, err) != 0)
             return -1;
     }
     if (out->count == 0 && is_hex && (search_images(&s, err) != 0 || search_layers(&s, err) != 0))
@@ -202,28 +221,13 @@ static bool contains_chain(const struct fleet_image *image, uint32_t chain)
     return false;
 }
 
-static void mark_named(const struct fleet *f, const struct standing *images, uint32_t name,
-                       bool ever, bool *marks)
-{
-    for (size_t i = 0; i < f->image_count; i++)
-        for (uint32_t n = 0; n < images[i].name_count; n++)
-            marks[i] = marks[i] || images[i].names[n] == name;
-    for (size_t i = 0; ever && i < f->past_name_count; i++)
-        if (f->past_names[i].name == name)
-            marks[f->past_names[i].image] = true;
-}
-
-static void mark_hit(const struct resolve_hit *h, const struct fleet *f,
-                     const struct standing *images, bool ever, bool *marks)
+static void mark_hit(const struct resolve_hit *h, const struct fleet *f, bool *marks)
 {
     if (h->by_image) {
         marks[h->index] = true;
         return;
     }
     switch (h->kind) {
-    case RESOLVED_NAME:
-        mark_named(f, images, h->index, ever, marks);
-        break;
     case RESOLVED_MANIFEST:
         marks[f->repo_digests[h->index].image] = true;
         break;
@@ -235,16 +239,16 @@ static void mark_hit(const struct resolve_hit *h, const struct fleet *f,
         for (size_t i = 0; i < f->image_count; i++)
             marks[i] = marks[i] || contains_chain(&f->images[i], h->index);
         break;
+    case RESOLVED_NAME:
     case RESOLVED_CONFIG:
         break;
     }
 }
 
-void resolve_images(const struct resolution *r, const struct fleet *f,
-                    const struct standing *images, bool ever, bool *marks)
+void resolve_images(const struct resolution *r, const struct fleet *f, bool *marks)
 {
     for (size_t i = 0; i < r->count; i++)
-        mark_hit(&r->hits[i], f, images, ever, marks);
+        mark_hit(&r->hits[i], f, marks);
 }
 
 /* A chain of empty layers only is a prefix of images that have nothing to do with it. */

@@ -300,7 +300,7 @@ static int fill(struct census *c, struct answer *a, struct err *err)
     struct image_text text;
     uint32_t index = 0;
 
-    if (part_find_image(c, &index, err) != 0 ||
+    if (part_find_image(c, a, &index, err) != 0 ||
         read_image_text(c->store, &text, c->fleet.images[index].id, c->arena, err) != 0)
         return -1;
     if (fill_image(c, a, index, &text, err) != 0 ||

@@ -385,7 +385,7 @@ static int fill(struct census *c, struct answer *a, struct err *err)
 {
     struct telling t = {.c = c, .a = a};
 
-    if (part_find_image(c, &t.index, err) != 0)
+    if (part_find_image(c, a, &t.index, err) != 0)
         return -1;
     t.image = &c->fleet.images[t.index];
     if (read_image_text(c->store, &t.text, t.image->id, c->arena, err) != 0 ||

@@ -140,8 +140,11 @@ int part_note_orphaned(struct answer *a, const struct part_orphaned *o, struct e
  * with the candidates. */
 int part_find_host(const struct census *c, uint32_t *out, struct err *err);
 
-/* The image or layer that the subject names. Same errors. */
-int part_find_image(const struct census *c, uint32_t *out, struct err *err);
+/* The image that the subject names, with notes on others that have the name (meant.h). Same errors;
+ * what is not found is told with names that are like it. */
+int part_find_image(const struct census *c, struct answer *a, uint32_t *out, struct err *err);
+
+/* The layer that the subject names. Same errors. */
 int part_find_layer(const struct census *c, uint32_t *out, struct err *err);
 
 /* ERR_USAGE with everything that the subject may be, one for each digest. Returns -1. */

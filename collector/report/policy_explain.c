@@ -336,7 +336,7 @@ static int fill(struct census *c, struct answer *a, struct err *err)
 
     if (c->request->policy == NULL)
         return err_set(err, ERR_USAGE, "policy explain: no policy is given");
-    if (part_find_image(c, &x.index, err) != 0 ||
+    if (part_find_image(c, a, &x.index, err) != 0 ||
         policy_view_open(&x.view, c, c->request->policy, err) != 0)
         return -1;
     x.image = &c->fleet.images[x.index];

@@ -1,17 +1,10 @@
 #include <string.h>
 
+#include "collector/report/meant.h"
 #include "collector/report/tree_private.h"
 #include "common/imageref.h"
 
-/* The hits that mean images as such, not what is in them. */
-static struct resolution of_images(const struct resolution *all)
-{
-    struct resolution r = *all;
-
-    while (r.count > 0 && r.hits[r.count - 1].kind >= RESOLVED_LAYER)
-        r.count--;
-    return r;
-}
+#define SUBJECT_TOLD 160 /* bytes of a subject that an error repeats */
 
 static void mark_contents(struct tree *t, const struct resolution *r)
 {
@@ -42,24 +35,6 @@ static void mark_images(struct tree *t, const bool *marks)
     }
 }
 
-/* What has the name now, else what had it. */
-static int find_images(struct tree *t, const struct resolution *found, struct err *err)
-{
-    const struct fleet *f = &t->c->fleet;
-    const struct resolution r = of_images(found);
-    bool *marks = arena_array(t->c->arena, f->image_count, sizeof(*marks), err), any = false;
-
-    if (marks == NULL)
-        return -1;
-    resolve_images(&r, f, t->images, false, marks);
-    for (size_t i = 0; i < f->image_count; i++)
-        any = any || marks[i];
-    if (!any)
-        resolve_images(&r, f, t->images, true, marks);
-    mark_images(t, marks);
-    return 0;
-}
-
 /* A base that only the catalogue names. Nothing stands on one whose layers nobody has. */
 static bool find_claims(struct tree *t)
 {
@@ -83,26 +58,36 @@ static bool find_claims(struct tree *t)
     return any;
 }
 
+static int fail_unknown(const struct tree *t, const char *did_you_mean, struct err *err)
+{
+    return err_set(err, ERR_NOT_FOUND, "no image, layer or chain \"%.*s\"%s", SUBJECT_TOLD,
+                   t->c->request->subject,
+                   did_you_mean[0] != '\0'
+                       ? did_you_mean
+                       : ": a name, a digest, or the first 4 hex digits of one");
+}
+
 int tree_find_subject(struct tree *t, struct err *err)
 {
     const struct fleet *f = &t->c->fleet;
     const char *subject = t->c->request->subject;
-    struct resolution found;
+    const char *did_you_mean;
+    struct meant m;
 
     if (subject == NULL)
         return 0;
     t->subject_chains = arena_array(t->c->arena, f->chain_count, sizeof(bool), err);
     t->subject_images = arena_array(t->c->arena, f->image_count, sizeof(bool), err);
     if (t->subject_chains == NULL || t->subject_images == NULL ||
-        resolve(&found, f, t->images, subject, t->c->arena, err) != 0)
+        meant_find(&m, t->c, t->images, RESOLVED_MANIFEST, RESOLVE_NOW, err) != 0)
         return -1;
-    if (found.digests > 1)
-        return part_fail_digests(t->c, &found, err);
-    if (found.count == 0 && !find_claims(t))
-        return err_set(err, ERR_NOT_FOUND,
-                       "no image, layer or chain \"%s\": a name, a digest, or the first %d hex "
-                       "digits of one",
-                       subject, RESOLVE_HEX_LEAST);
-    mark_contents(t, &found);
-    return find_images(t, &found, err);
+    if (m.found.digests > 1)
+        return part_fail_digests(t->c, &m.found, err);
+    if (m.found.count == 0 && m.count == 0 && !find_claims(t)) {
+        did_you_mean = meant_suggest(t->c, err);
+        return did_you_mean == NULL ? -1 : fail_unknown(t, did_you_mean, err);
+    }
+    mark_contents(t, &m.found);
+    mark_images(t, m.images);
+    return meant_note(&m, t->c, t->a, err);
 }

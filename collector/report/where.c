@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "collector/report/meant.h"
 #include "collector/report/parts.h"
 #include "collector/store/read_past.h"
 #include "common/buf.h"
@@ -19,11 +20,9 @@ enum place_state {
 struct where {
     struct census *c;
     struct answer *a;
-    struct resolution found;
-    bool *meant;     /* images that the subject means */
-    bool *all;       /* with their descendants, where those were asked for */
-    bool past_names; /* names that images had are shown */
-    bool only_past;  /* the subject is a name that no image has now */
+    struct meant meant; /* images that the subject means */
+    bool *all;          /* with their descendants, where those were asked for */
+    bool past_names;    /* names that images had are shown */
     struct past past;
     bool *at_host[3];             /* by place_state, by host */
     bool *images_present;         /* that are present somewhere */
@@ -67,9 +66,8 @@ static int prepare(struct where *w, struct err *err)
             return -1;
     }
     w->images_present = new_marks(w->c, f->image_count, err);
-    w->meant = new_marks(w->c, f->image_count, err);
     w->all = new_marks(w->c, f->image_count, err);
-    return w->images_present != NULL && w->meant != NULL && w->all != NULL ? 0 : -1;
+    return w->images_present != NULL && w->all != NULL ? 0 : -1;
 }
 
 /* Names of the past count where they are asked for, or where nothing has the name now. */
@@ -77,20 +75,14 @@ static int find_images(struct where *w, struct err *err)
 {
     const struct report_request *request = w->c->request;
     const struct fleet *f = &w->c->fleet;
-    bool any = false;
 
-    if (resolve(&w->found, f, w->c->images, request->subject, w->c->arena, err) != 0)
+    if (meant_find(&w->meant, w->c, w->c->images, RESOLVED_CHAIN,
+                   request->ever ? RESOLVE_EVER : RESOLVE_NOW, err) != 0)
         return -1;
-    if (w->found.digests > 1)
-        return part_fail_digests(w->c, &w->found, err);
-    resolve_images(&w->found, f, w->c->images, request->ever, w->meant);
-    for (size_t i = 0; i < f->image_count; i++)
-        any = any || w->meant[i];
-    w->only_past = !any && w->found.count > 0;
-    w->past_names = request->ever || !any;
-    if (!any)
-        resolve_images(&w->found, f, w->c->images, true, w->meant);
-    memcpy(w->all, w->meant, f->image_count * sizeof(bool));
+    if (w->meant.found.digests > 1)
+        return part_fail_digests(w->c, &w->meant.found, err);
+    w->past_names = request->ever || w->meant.only_past || w->meant.count == 0;
+    memcpy(w->all, w->meant.images, f->image_count * sizeof(bool));
     return request->built_on ? resolve_descendants(f, w->all, w->c->arena, err) : 0;
 }
 
@@ -117,7 +109,7 @@ static struct sheet_cell *add_row(struct where *w, enum place_state state, uint3
     row[0] = cell_text(h->name);
     row[1] = cell_text(state_name(state));
     row[2] = cell_digest(&f->images[image].digest);
-    row[4] = cell_text(w->meant[image] ? "itself" : "built-on");
+    row[4] = cell_text(w->meant.images[image] ? "itself" : "built-on");
     row[5] = cell_text(s->engine);
     row[6] = cell_text(s->root);
     row[12] =
@@ -289,8 +281,8 @@ static int fill_resolved(struct where *w, struct err *err)
     const struct fleet *f = &w->c->fleet;
     struct sheet *s = answer_sheet(w->a, "resolved", NULL, false, resolved_columns);
 
-    for (size_t i = 0; i < w->found.count; i++) {
-        const struct resolve_hit *h = &w->found.hits[i];
+    for (size_t i = 0; i < w->meant.found.count; i++) {
+        const struct resolve_hit *h = &w->meant.found.hits[i];
         bool is_repo_digest = h->kind == RESOLVED_MANIFEST && !h->by_image;
         struct sheet_cell *row = sheet_row(w->a, s, err);
 
@@ -330,7 +322,7 @@ static int fill_images(struct where *w, struct err *err)
             part_names(w->c, standing->names, standing->name_count, &row[1], err) != 0)
             return -1;
         row[0] = cell_digest(&f->images[i].digest);
-        row[2] = cell_text(w->meant[i] ? "itself" : "built-on");
+        row[2] = cell_text(w->meant.images[i] ? "itself" : "built-on");
         row[3] = cell_number(standing->hosts);
     }
     return 0;
@@ -346,7 +338,7 @@ static int tell_answer(struct where *w, struct err *err)
     buf_init(&b, SENTENCE_MAX);
     for (size_t i = 0; i < w->c->fleet.image_count; i++)
         image_count += w->images_present[i];
-    if (buf_printf(&b, err, "%s%s is present on %s", w->only_past ? "What was named " : "",
+    if (buf_printf(&b, err, "%s%s is present on %s", w->meant.only_past ? "What was named " : "",
                    w->c->request->subject,
                    count_text(w->hosts[PLACE_PRESENT], "host", hosts)) != 0 ||
         (image_count > 0 &&
@@ -362,10 +354,15 @@ static int tell_answer(struct where *w, struct err *err)
 
 static int add_sentences(struct where *w, struct err *err)
 {
-    const char *subject = w->c->request->subject, *state = verdict(w);
+    const char *subject = w->c->request->subject, *state = verdict(w), *did_you_mean = "";
 
+    if (w->meant.found.count == 0 && w->meant.count == 0)
+        did_you_mean = meant_suggest(w->c, err);
+    if (did_you_mean == NULL || meant_note(&w->meant, w->c, w->a, err) != 0)
+        return -1;
     if (strcmp(state, "never-seen") == 0)
-        return answer_note(w->a, err, "%s was never seen on any host.", subject);
+        return answer_note(w->a, err, "%s was never seen on any host%s", subject,
+                           did_you_mean[0] != '\0' ? did_you_mean : ".");
     if (strcmp(state, "gone") == 0)
         return answer_note(w->a, err, "%s is gone from every host that had it.", subject);
     if (w->unknown_hosts > 0)

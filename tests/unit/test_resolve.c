@@ -8,6 +8,7 @@ struct fixture {
     struct fleet_maker m;
     struct resolution found;
     struct standing *images;
+    struct naming naming;
     bool marks[MAKER_MAX];
     uint32_t os, app, debian, shop;
 };
@@ -47,6 +48,9 @@ static int teardown(void **state)
 /* Resolves, and returns how many images it means; *image gets the last of them. */
 static int find(struct fixture *f, const char *text, uint32_t *image)
 {
+    static const struct catalogue none;
+    struct resolve_facts facts = {.f = &f->m.fleet, .naming = &f->naming, .catalogue = &none};
+    struct resolve_calls calls;
     struct err err;
     int count = 0;
 
@@ -54,7 +58,13 @@ static int find(struct fixture *f, const char *text, uint32_t *image)
     assert_non_null(f->images);
     assert_ok(resolve(&f->found, &f->m.fleet, f->images, text, f->m.arena, &err));
     memset(f->marks, 0, sizeof(f->marks));
-    resolve_images(&f->found, &f->m.fleet, f->images, false, f->marks);
+    resolve_images(&f->found, &f->m.fleet, f->marks);
+    facts.images = f->images;
+    assert_ok(naming_compute(&f->naming, &f->m.fleet, &none, NULL, 0, f->m.arena, &err));
+    assert_ok(resolve_calls(&calls, &f->found, &facts, false, f->m.arena, &err));
+    for (size_t i = 0; i < calls.count; i++)
+        f->marks[calls.list[i].image] =
+            f->marks[calls.list[i].image] || calls.list[i].verdict == RESOLVE_MEANT;
     for (uint32_t i = 0; i < f->m.fleet.image_count; i++) {
         if (!f->marks[i])
             continue;
