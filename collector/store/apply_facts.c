@@ -225,17 +225,28 @@ static int say_in_dispute(const struct telling *t, enum apply_verdict *verdict, 
 
 /* ---- of one user's store and of root's ------------------------------------------------------- */
 
+/* Whoever it was that told it from a user's store; the host itself, most often. */
+static int tell_displaced(const struct telling *t, struct err *err)
+{
+    static const char here[] =
+        "the layer is measured in root's store, and otherwise than before in "
+        "a user's: root's counts";
+    static const char there[] = "measures the layer in root's store, and otherwise than another "
+                                "host in a user's: root's counts";
+    char subject[DIGEST_TEXT];
+
+    if (t->by_host != t->host_id)
+        return tell_pair(t, "facts-replaced", there, t->incarnation_id, t->by, err);
+    return apply_event(t->store, t->incarnation_id, "facts-replaced",
+                       digest_text(&t->facts->diff, subject), here, t->now_ms, err);
+}
+
 /* Root's word on what nobody told from a store of root's. */
 static int displace(const struct telling *t, enum apply_verdict *verdict, struct err *err)
 {
-    static const char what[] =
-        "measures the layer in root's store, and otherwise than another host "
-        "in a user's: root's counts";
     struct words_subject subject = {.digest = &t->facts->diff};
 
-    if (words_drop(t->store, &subject, err) != 0 ||
-        (!t->same && t->by_host != t->host_id &&
-         tell_pair(t, "facts-replaced", what, t->incarnation_id, t->by, err) != 0))
+    if (words_drop(t->store, &subject, err) != 0 || (!t->same && tell_displaced(t, err) != 0))
         return -1;
     return put(t, verdict, err);
 }

@@ -354,6 +354,18 @@ static void root_takes_the_place_of_a_user_who_said_the_same(void **unused)
     assert_int_equal(facts_in(one, 100, ROOTS), APPLY_CONFIRMED);
 }
 
+/* Which is how a user's changed layer shows on most hosts. */
+static void root_goes_before_a_user_of_the_same_host(void **unused)
+{
+    (void)unused;
+    facts_in(one, 100, USERS);
+    assert_int_equal(facts_in(one, 101, ROOTS), APPLY_TAKEN);
+    assert_int_equal(nominal(), 202);
+    assert_int_equal(events("facts-replaced"), 1);
+    assert_int_equal(facts_in(one, 101, ROOTS), APPLY_WEAKER);
+    assert_int_equal(events("facts-replaced"), 1);
+}
+
 static void root_goes_before_two_users(void **unused)
 {
     (void)unused;
@@ -514,6 +526,7 @@ int main(void)
         TEST(a_dispute_without_words_is_asked_anew),
         TEST(root_goes_before_a_user),
         TEST(root_takes_the_place_of_a_user_who_said_the_same),
+        TEST(root_goes_before_a_user_of_the_same_host),
         TEST(root_goes_before_two_users),
         TEST(root_goes_before_users_who_dispute),
         TEST(users_settle_no_dispute_of_root),
