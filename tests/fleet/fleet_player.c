@@ -5,6 +5,7 @@
  * Exit status: 0 that was reached (also when SIGINT ends it then), 1 the deadline passed first
  * (stderr says what is missing), 2 wrong usage, 3 it could not start.
  */
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "tests/fleet/fleet.h"
 
 #define TICK_MS 20
+#define TRIM_MS 1000
 #define PORT "7440"
 
 #define OPTION(name_, type_, field, value_, standard_, help_)                                      \
@@ -96,7 +98,7 @@ static const struct cli_program program = {
 
 struct player {
     uv_loop_t loop;
-    uv_timer_t tick;
+    uv_timer_t tick, trim;
     uv_signal_t interrupt;
     struct fleet fleet;
     uint64_t begun_ns, settled_ns;  /* settled_ns 0: not yet */
@@ -228,6 +230,7 @@ static void stop(struct player *p)
     for (size_t i = 0; i < p->fleet.count; i++)
         speaker_stop(&p->fleet.speakers[i]);
     uv_close((uv_handle_t *)&p->tick, NULL);
+    uv_close((uv_handle_t *)&p->trim, NULL);
     uv_close((uv_handle_t *)&p->interrupt, NULL);
 }
 
@@ -257,6 +260,14 @@ static void on_tick(uv_timer_t *timer)
         finish(p);
 }
 
+/* How many hosts are busy at once is chance: what they needed for it goes back to the system, so
+ * that whoever watches the player's memory sees what hosts keep. */
+static void on_trim(uv_timer_t *timer)
+{
+    (void)timer;
+    malloc_trim(0);
+}
+
 static void on_interrupt(uv_signal_t *signal, int number)
 {
     struct player *p = signal->data;
@@ -266,13 +277,16 @@ static void on_interrupt(uv_signal_t *signal, int number)
     finish(p);
 }
 
-static void start_loop(struct player *p)
+static void start_loop(struct player *p, const struct fleet_options *o)
 {
     check(uv_timer_init(&p->loop, &p->tick) == 0);
     check(uv_signal_init(&p->loop, &p->interrupt) == 0);
     p->tick.data = p;
     p->interrupt.data = p;
     uv_timer_start(&p->tick, on_tick, 0, TICK_MS);
+    check(uv_timer_init(&p->loop, &p->trim) == 0);
+    if (o->day_ms > 0)
+        uv_timer_start(&p->trim, on_trim, TRIM_MS, TRIM_MS);
     uv_signal_start(&p->interrupt, on_interrupt, SIGINT);
     p->begun_ns = uv_hrtime();
     p->fleet.last_event_ns = p->begun_ns;
@@ -371,7 +385,7 @@ static void close_fleet(struct fleet *f)
 static int play(struct player *p, const struct fleet_options *o, struct err *err)
 {
     check(uv_loop_init(&p->loop) == 0);
-    start_loop(p);
+    start_loop(p, o);
     if (open_fleet(p, o, &p->err) != 0) {
         p->failed = true;
         stop(p);
